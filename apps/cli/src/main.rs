@@ -1,0 +1,3 @@
+//! The manyhop command.
+
+fn main() {}

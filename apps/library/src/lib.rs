@@ -1,0 +1,1 @@
+//! Files on disk: layouts, hashes, what is proven.

@@ -1,0 +1,1 @@
+//! One set of tests that every driver passes.

@@ -1,0 +1,1 @@
+//! Runs manyhop beside real programs.

@@ -1,0 +1,1 @@
+//! Reads the sources and holds them to the house rules.

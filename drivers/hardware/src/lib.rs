@@ -1,0 +1,1 @@
+//! What the machine offers beyond plain Rust: hashing in SIMD lanes.

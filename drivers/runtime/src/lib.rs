@@ -1,0 +1,1 @@
+//! Runs one node on real sockets and disks.

@@ -1,0 +1,1 @@
+//! Runs many nodes in one process, one clock and one seed.

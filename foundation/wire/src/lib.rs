@@ -1,0 +1,1 @@
+//! Bytes to values and back: readers, stream buffers, bencode, HTTP heads.

@@ -1,0 +1,1 @@
+//! BitTorrent as a pure state machine, and a tracker.
