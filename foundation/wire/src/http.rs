@@ -1,0 +1,1 @@
+//! HTTP/1 heads and bodies, URLs and query strings.
