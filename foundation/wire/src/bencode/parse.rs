@@ -368,12 +368,14 @@ mod tests {
 
     #[test]
     fn a_length_is_checked_against_the_input() {
-        let missing = |offset, bytes| {
-            Some(Malformed::new(FIELD, offset, Problem::Missing { bytes }))
-        };
+        let missing =
+            |offset, bytes| Some(Malformed::new(FIELD, offset, Problem::Missing { bytes }));
         assert_eq!(strict(b"l6:spame").err(), missing(3, 1));
         assert_eq!(strict(b"l5:spame").err(), missing(8, 1));
-        assert_eq!(strict(b"9223372036854775807:").err(), missing(20, i64::MAX as usize));
+        assert_eq!(
+            strict(b"9223372036854775807:").err(),
+            missing(20, i64::MAX as usize)
+        );
     }
 
     #[test]
