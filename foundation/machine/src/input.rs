@@ -68,8 +68,8 @@ pub enum StreamInput {
     },
     /// Bytes came, cut anywhere.
     Received(Bytes),
-    /// The backlog had grown above the driver's high mark and fell below its low mark:
-    /// there is room for more.
+    /// The backlog had reached [`BACKLOG_HIGH`](crate::BACKLOG_HIGH) and fell below
+    /// [`BACKLOG_LOW`](crate::BACKLOG_LOW): there is room for more.
     Flushed,
     /// The connection is gone, or never came to be. Nothing more comes from it.
     Closed(CloseReason),

@@ -11,6 +11,14 @@ use crate::{
     SlotId, Target,
 };
 
+/// A connection whose backlog has reached this many bytes hears
+/// [`Flushed`](crate::StreamInput::Flushed) once it has fallen below [`BACKLOG_LOW`]. Enough for
+/// the wire never to run dry, little enough that a short message does not wait long behind it.
+pub const BACKLOG_HIGH: usize = 128 * 1024;
+
+/// Where a backlog counts as flushed, in bytes.
+pub const BACKLOG_LOW: usize = 64 * 1024;
+
 /// What a node may know of its connections without being told: lent by the driver.
 pub trait Streams {
     /// How many bytes were given to the connection and have not yet left, as of the start of the
@@ -80,7 +88,7 @@ impl<P: Protocol> Io<'_, P> {
     }
 
     /// How many bytes were given to the connection and have not yet left, as of the start of
-    /// this turn. When it falls below the driver's low mark comes
+    /// this turn. Once it has reached [`BACKLOG_HIGH`] and falls below [`BACKLOG_LOW`] comes
     /// [`StreamInput::Flushed`](crate::StreamInput::Flushed).
     #[must_use]
     pub fn backlog(&self, conn: ConnId) -> usize {
