@@ -5,4 +5,9 @@
 
 extern crate alloc;
 
+pub mod bitfield;
+pub mod fast;
 pub mod numbers;
+pub mod peer_id;
+pub mod picker;
+pub mod wire;
