@@ -93,6 +93,12 @@ impl StreamBuffer {
         }
     }
 
+    /// Shows the bytes that lie contiguous at the front; empty only if none wait.
+    #[must_use]
+    pub fn front(&self) -> &[u8] {
+        &self.front
+    }
+
     /// Takes exactly `count` bytes; `None`, and nothing taken, while fewer wait. Does not copy
     /// what lies within one chunk.
     pub fn take(&mut self, count: usize) -> Option<Bytes> {
