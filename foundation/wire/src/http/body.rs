@@ -39,31 +39,35 @@ enum State {
     /// So many bytes of a body of known length are to come.
     Length(usize),
     UntilClose,
-    /// A chunk's length in hex, so far.
-    ChunkLength {
-        length: u64,
-        digits: u8,
-    },
-    /// What may follow the length, up to the line's end.
-    ChunkExtension {
-        length: u64,
-    },
-    /// The line feed that ends the line of the length.
-    ChunkLengthEnd {
-        length: u64,
-    },
-    /// So many bytes of the chunk are to come.
+    /// So many bytes of a chunk are to come.
     Chunk(usize),
-    /// The carriage return behind a chunk.
-    ChunkReturn,
-    /// The line feed behind a chunk.
-    ChunkEnd,
-    /// A trailer's line, of which so many characters have come.
-    Trailer {
-        characters: usize,
-    },
+    /// What stands between chunks is to come.
+    Between(Between),
     Done,
 }
+
+/// What stands between chunks, read byte by byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Between {
+    /// The next chunk's length in hex, so far.
+    Length { length: u64, digits: u8 },
+    /// What may follow the length, up to the line's end.
+    Extension { length: u64 },
+    /// The line feed that ends the line of the length.
+    LengthEnd { length: u64 },
+    /// The carriage return behind a chunk.
+    Return,
+    /// The line feed behind a chunk.
+    End,
+    /// A line behind the last chunk, of which so many characters have come.
+    Trailer { characters: usize },
+}
+
+/// Where the line of a chunk's length begins.
+const LENGTH: Between = Between::Length {
+    length: 0,
+    digits: 0,
+};
 
 impl Framing {
     /// Tells how the body of a response ends.
@@ -125,10 +129,7 @@ impl Body {
                 Ok(length) if length <= max => State::Length(length),
                 _ => return Err(too_long(0, length, max)),
             },
-            Framing::Chunked => State::ChunkLength {
-                length: 0,
-                digits: 0,
-            },
+            Framing::Chunked => State::Between(LENGTH),
             Framing::UntilClose => State::UntilClose,
         };
         Ok(Self {
@@ -180,12 +181,7 @@ impl Body {
                 return Ok(());
             }
             State::Length(left) | State::Chunk(left) => left,
-            State::ChunkLength { .. }
-            | State::ChunkExtension { .. }
-            | State::ChunkLengthEnd { .. }
-            | State::ChunkReturn
-            | State::ChunkEnd
-            | State::Trailer { .. } => 1,
+            State::Between(_) => 1,
         };
         Err(Malformed::new(
             "body",
@@ -201,8 +197,8 @@ impl Body {
     }
 
     /// Takes what has been collected since the last time.
-    pub const fn drain(&mut self) -> Vec<u8> {
-        core::mem::replace(&mut self.collected, Vec::new())
+    pub fn drain(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.collected)
     }
 
     /// Gives what has been collected and was not drained.
@@ -216,20 +212,17 @@ impl Body {
         match self.state {
             State::Length(left) => {
                 let used = self.collect(bytes, left);
-                self.state = if used == left {
-                    State::Done
-                } else {
-                    State::Length(left - used)
+                self.state = match left - used {
+                    0 => State::Done,
+                    left => State::Length(left),
                 };
                 Ok(used)
             }
             State::Chunk(left) => {
                 let used = self.collect(bytes, left);
-                let is_whole = used == left;
-                self.state = if is_whole {
-                    State::ChunkReturn
-                } else {
-                    State::Chunk(left - used)
+                self.state = match left - used {
+                    0 => State::Between(Between::Return),
+                    left => State::Chunk(left),
                 };
                 Ok(used)
             }
@@ -240,12 +233,13 @@ impl Body {
                 }
                 Ok(self.collect(bytes, bytes.len()))
             }
-            _ => {
+            State::Between(between) => {
                 if let Some(byte) = bytes.first() {
-                    self.state = self.framing_byte(*byte)?;
+                    self.state = self.between(between, *byte)?;
                 }
                 Ok(1)
             }
+            State::Done => Ok(0),
         }
     }
 
@@ -256,48 +250,54 @@ impl Body {
         part.len()
     }
 
-    /// Tells what follows a byte of the framing of chunks.
-    fn framing_byte(&mut self, byte: u8) -> Result<State, Malformed> {
-        match (self.state, byte) {
-            (State::ChunkLength { length, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+    /// Tells what follows one byte between chunks.
+    fn between(&mut self, between: Between, byte: u8) -> Result<State, Malformed> {
+        let next = match (between, byte) {
+            (Between::Length { digits: 16.., .. }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                return Err(self.invalid("a chunk's length of at most 16 digits"));
+            }
+            (Between::Length { length, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
-                if digits >= 16 {
-                    return Err(self.invalid("a chunk's length of at most 16 digits"));
+                let (length, digits) = (length << 4 | u64::from(digit), digits + 1);
+                Between::Length { length, digits }
+            }
+            (Between::Length { digits: 0, .. }, _) => {
+                return Err(self.invalid("a chunk's length"));
+            }
+            (Between::Length { length, .. } | Between::Extension { length }, b'\r') => {
+                Between::LengthEnd { length }
+            }
+            (Between::Length { length, .. }, b';' | b' ' | b'\t') => Between::Extension { length },
+            (Between::Extension { .. }, 0x20.. | b'\t') => {
+                self.spend()?;
+                between
+            }
+            (Between::LengthEnd { length }, b'\n') => return self.chunk(length),
+            (Between::Return, b'\r') => Between::End,
+            (Between::End, b'\n') => LENGTH,
+            (Between::Trailer { characters: 0 }, b'\n') => return Ok(State::Done),
+            (Between::Trailer { .. }, b'\n') => Between::Trailer { characters: 0 },
+            (Between::Trailer { .. }, b'\r') => between,
+            (Between::Trailer { characters }, _) => {
+                self.spend()?;
+                Between::Trailer {
+                    characters: characters + 1,
                 }
-                Ok(State::ChunkLength {
-                    length: length << 4 | u64::from(digit),
-                    digits: digits + 1,
-                })
             }
-            (State::ChunkLength { digits: 0, .. }, _) => Err(self.invalid("a chunk's length")),
-            (State::ChunkLength { length, .. }, b'\r') => Ok(State::ChunkLengthEnd { length }),
-            (State::ChunkLength { length, .. }, b';' | b' ' | b'\t') => {
-                Ok(State::ChunkExtension { length })
+            (Between::Length { .. } | Between::Extension { .. }, _) => {
+                return Err(self.invalid("CR LF behind a chunk's length"));
             }
-            (State::ChunkLength { .. }, _) => Err(self.invalid("a hex digit, `;` or CR LF")),
-            (State::ChunkExtension { length }, b'\r') => Ok(State::ChunkLengthEnd { length }),
-            (State::ChunkExtension { .. }, b'\n') => Err(self.invalid("CR before LF")),
-            (State::ChunkExtension { .. }, _) => self.spend().map(|()| self.state),
-            (State::ChunkLengthEnd { length }, b'\n') => self.chunk(length),
-            (State::ChunkReturn, b'\r') => Ok(State::ChunkEnd),
-            (State::ChunkEnd, b'\n') => Ok(State::ChunkLength {
-                length: 0,
-                digits: 0,
-            }),
-            (State::Trailer { characters: 0 }, b'\n') => Ok(State::Done),
-            (State::Trailer { .. }, b'\n') => Ok(State::Trailer { characters: 0 }),
-            (State::Trailer { characters }, b'\r') => Ok(State::Trailer { characters }),
-            (State::Trailer { characters }, _) => self.spend().map(|()| State::Trailer {
-                characters: characters + 1,
-            }),
-            _ => Err(self.invalid("CR LF around a chunk")),
-        }
+            (Between::LengthEnd { .. } | Between::Return | Between::End, _) => {
+                return Err(self.invalid("CR LF around a chunk"));
+            }
+        };
+        Ok(State::Between(next))
     }
 
     fn chunk(&self, length: u64) -> Result<State, Malformed> {
         let len = (self.len as u64).saturating_add(length);
         match usize::try_from(length) {
-            Ok(0) => Ok(State::Trailer { characters: 0 }),
+            Ok(0) => Ok(State::Between(Between::Trailer { characters: 0 })),
             Ok(length) if len <= self.max as u64 => Ok(State::Chunk(length)),
             _ => Err(too_long(self.offset, len, self.max)),
         }

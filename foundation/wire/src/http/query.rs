@@ -122,10 +122,7 @@ mod tests {
         let encoded = "%9C%D9i%8A%F5Uu%1A%91%86%AE%06lW%EA%21W%235%E0";
         assert_eq!(percent_encode(&hash), encoded);
         assert_eq!(&percent_decode(encoded.as_bytes())[..], hash);
-        assert_eq!(
-            &percent_decode(encoded.to_ascii_lowercase().as_bytes())[..8],
-            &hash[..8]
-        );
+        assert_eq!(&percent_decode(b"%9c%d9i")[..], b"\x9c\xd9i");
     }
 
     #[test]
