@@ -277,7 +277,10 @@ impl Body {
             (Between::End, b'\n') => LENGTH,
             (Between::Trailer { characters: 0 }, b'\n') => return Ok(State::Done),
             (Between::Trailer { .. }, b'\n') => Between::Trailer { characters: 0 },
-            (Between::Trailer { .. }, b'\r') => between,
+            (Between::Trailer { .. }, b'\r') => {
+                self.spend()?;
+                between
+            }
             (Between::Trailer { characters }, _) => {
                 self.spend()?;
                 Between::Trailer {
