@@ -395,9 +395,6 @@ mod tests {
     #[test]
     fn lists_nothing_for_nothing() {
         assert_eq!(Bitfield::none(1 << 20).iter().next(), None);
-        assert_eq!(
-            vec![PieceIndex(0)],
-            Bitfield::all(1).iter().collect::<Vec<_>>()
-        );
+        assert_eq!(indices(&Bitfield::all(3)), [0, 1, 2]);
     }
 }

@@ -7,7 +7,10 @@ extern crate alloc;
 
 pub mod bitfield;
 pub mod fast;
+pub mod metainfo;
 pub mod numbers;
 pub mod peer_id;
 pub mod picker;
+pub mod tracker;
+pub mod tracker_server;
 pub mod wire;
