@@ -1,0 +1,4 @@
+//! Our own tracker.
+
+mod keyed;
+mod swarm;
