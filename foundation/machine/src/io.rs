@@ -79,11 +79,11 @@ impl<P: Protocol> Io<'_, P> {
         self.effects.push(Effect::SendBytes { conn, bytes });
     }
 
-    /// Sends `head` and then a stretch of a file, which the driver reads when its turn on the
-    /// wire has come. If it cannot be read, the connection ends with
+    /// Sends a stretch of a file, after what was sent before; its head is a message of its own
+    /// ([`send`](Self::send)), and the two leave together. The driver reads the file when its
+    /// turn on the wire has come. If it cannot be read, the connection ends with
     /// [`CloseReason::Unreadable`](crate::CloseReason::Unreadable).
-    pub fn send_span(&mut self, conn: ConnId, head: &impl Encode, span: FileSpan) {
-        self.send(conn, head);
+    pub fn send_span(&mut self, conn: ConnId, span: FileSpan) {
         self.effects.push(Effect::SendSpan { conn, span });
     }
 
