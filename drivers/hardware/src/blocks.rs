@@ -1,6 +1,6 @@
 //! The compression of whole blocks in many states, by the instructions that fit their number.
 
-use std::array;
+use std::mem;
 
 use crate::width::{Instructions, Width};
 
@@ -19,18 +19,6 @@ pub(crate) const INITIAL: State = [
     0x1032_5476,
     0xc3d2_e1f0,
 ];
-
-/// The states of `L` messages as the lanes hold them: word by word instead of message by message.
-pub(crate) type LaneStates<const L: usize> = [[u32; L]; 5];
-/// The blocks of `L` messages; all have the same number of blocks.
-pub(crate) type LaneBlocks<'a, const L: usize> = [&'a [Block]; L];
-
-/// From this many messages AVX2 beats the SHA instructions (`examples/sha1_lanes.rs`).
-const AVX2_PAYS_FROM: usize = 5;
-/// From this many messages eight lanes of AVX-512 beat the SHA instructions.
-const AVX512_PAYS_FROM: usize = 3;
-/// From this many messages 16 lanes of AVX-512 beat eight of them and a second turn for the rest.
-const AVX512_FULL_PAYS_FROM: usize = 9;
 
 /// Compresses all of `blocks[i]` into `states[i]`, for each `i`, and leaves `blocks[i]` empty.
 ///
@@ -60,48 +48,18 @@ pub(crate) fn compress<const N: usize>(
 /// Advances the first few of the `unfinished` messages, as many as pay at once.
 fn advance(width: Width, states: &mut [State], blocks: &mut [&[Block]], unfinished: &[usize]) {
     match width.0 {
+        Instructions::Single => singly(states, blocks, unfinished),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Sixteen(avx512) if unfinished.len() >= AVX512_FULL_PAYS_FROM => {
-            abreast(states, blocks, unfinished, |s, b| avx512.compress_16(s, b));
-        }
+        Instructions::Eight(avx2) => avx2.advance(states, blocks, unfinished),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Sixteen(avx512) if unfinished.len() >= AVX512_PAYS_FROM => {
-            abreast(states, blocks, unfinished, |s, b| avx512.compress_8(s, b));
-        }
-        #[cfg(target_arch = "x86_64")]
-        Instructions::Eight(avx2) if unfinished.len() >= AVX2_PAYS_FROM => {
-            abreast(states, blocks, unfinished, |s, b| avx2.compress_8(s, b));
-        }
-        _ => {
-            for &message in unfinished {
-                let blocks = std::mem::take(&mut blocks[message]);
-                sha1::block_api::compress(&mut states[message], blocks);
-            }
-        }
+        Instructions::Sixteen(avx512) => avx512.advance(states, blocks, unfinished),
     }
 }
 
-/// Advances up to `L` of the `unfinished` messages by what the shortest of them has left.
-fn abreast<const L: usize>(
-    states: &mut [State],
-    blocks: &mut [&[Block]],
-    unfinished: &[usize],
-    compress: impl Fn(&mut LaneStates<L>, &LaneBlocks<'_, L>),
-) {
-    let group = &unfinished[..unfinished.len().min(L)];
-    let turn = group
-        .iter()
-        .map(|&message| blocks[message].len())
-        .min()
-        .unwrap_or(0);
-    // Lanes without a message repeat the last one of the group; nobody reads their state.
-    let message_of = |lane: usize| group[lane.min(group.len() - 1)];
-    let lane_blocks = array::from_fn(|lane| &blocks[message_of(lane)][..turn]);
-    let mut lane_states =
-        array::from_fn(|word| array::from_fn(|lane| states[message_of(lane)][word]));
-    compress(&mut lane_states, &lane_blocks);
-    for (lane, &message) in group.iter().enumerate() {
-        states[message] = lane_states.map(|word| word[lane]);
-        blocks[message] = &blocks[message][turn..];
+/// Finishes the `unfinished` messages one after the other.
+pub(crate) fn singly(states: &mut [State], blocks: &mut [&[Block]], unfinished: &[usize]) {
+    for &message in unfinished {
+        let blocks = mem::take(&mut blocks[message]);
+        sha1::block_api::compress(&mut states[message], blocks);
     }
 }

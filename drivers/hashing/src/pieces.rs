@@ -19,13 +19,16 @@ const CHUNK_BYTES: usize = 32 << 10;
 /// Chunks begin on cache lines, so that each load of a block touches only one.
 const CACHE_LINE: usize = 64;
 
+/// Few pieces are divided evenly among the threads; from this many full runs for each thread on,
+/// full lanes are worth more than threads that all end at the same moment.
+const MANY_RUNS: usize = 4;
+
 /// Hashes the given pieces of the content, and calls `on_piece` once for each, as soon as its hash
 /// is known, in no order and from many threads.
 ///
-/// A piece that cannot be read gets the error; its neighbours are not touched by that. A piece
-/// that there is not gets [`io::ErrorKind::InvalidInput`]. Once `cancel` is set, pieces in work are
-/// given up and no further calls begin. Uses `threads` threads, of which the caller's is one, and about
-/// 512 KiB of memory on each.
+/// A piece that cannot be read gets the error, and its neighbours their hashes. A piece that there
+/// is not gets [`io::ErrorKind::InvalidInput`]. Once `cancel` is set, what is not yet hashed is
+/// given up and not told. The caller's thread is one of the `threads`; each needs 512 KiB.
 pub fn hash_pieces<S: Source + ?Sized>(
     source: &S,
     cut: Cut,
@@ -34,20 +37,19 @@ pub fn hash_pieces<S: Source + ?Sized>(
     cancel: &AtomicBool,
     on_piece: impl Fn(PieceIndex, io::Result<[u8; 20]>) + Sync,
 ) {
-    let runs = runs(pieces.len(), threads);
+    let runs: Vec<&[PieceIndex]> = pieces.chunks(run_length(pieces.len(), threads)).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut buffer = Buffer::default();
-        while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let run = Run::new(source, cut, &pieces[run.clone()]);
-            for (piece, hash) in run.hash(&mut buffer, cancel) {
+        while let Some(pieces) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for (piece, hash) in Run::new(source, cut, pieces).hash(&mut buffer, cancel) {
                 on_piece(piece, hash);
             }
         }
     };
     thread::scope(|scope| {
         for _ in 1..threads.get().min(runs.len()) {
-            // Where there can be no further thread, the others do its work.
+            // Where the system refuses a further thread, the others do its work.
             let _ = thread::Builder::new()
                 .name("hash".into())
                 .spawn_scoped(scope, work);
@@ -56,20 +58,15 @@ pub fn hash_pieces<S: Source + ?Sized>(
     });
 }
 
-/// Divides a list of pieces into runs that fill the lanes, or, if they are few, into one for each thread.
-fn runs(pieces: usize, threads: NonZero<usize>) -> Vec<Range<usize>> {
-    // A whole number of runs for each thread, so that none is idle while the last are hashed; with
-    // many runs that matters little and full lanes more.
+/// How many pieces are hashed side by side: as many as there are lanes, or fewer, so that there are
+/// equally many runs for each thread.
+fn run_length(pieces: usize, threads: NonZero<usize>) -> usize {
     let full = pieces.div_ceil(LANES_MAX);
-    let even = if full < 4 * threads.get() {
-        full.next_multiple_of(threads.get())
-    } else {
-        full
-    };
-    let count = even.min(pieces);
-    (0..count)
-        .map(|run| pieces * run / count..pieces * (run + 1) / count)
-        .collect()
+    if full >= threads.get().saturating_mul(MANY_RUNS) {
+        return LANES_MAX;
+    }
+    let even = full.div_ceil(threads.get()).saturating_mul(threads.get());
+    pieces.div_ceil(even.max(1)).max(1)
 }
 
 /// Up to [`LANES_MAX`] pieces that are hashed side by side.
@@ -139,10 +136,7 @@ impl<'a, S: Source + ?Sized> Run<'a, S> {
             left.next_bytes(limit) == limit
                 && left.unread.start + limit as u64 == right.unread.start
         };
-        for lanes in self
-            .lanes
-            .chunk_by_mut(|left, right| neighbours(left, right))
-        {
+        for lanes in self.lanes.chunk_by_mut(neighbours) {
             let (places, rest) = buffer.split_at_mut(lanes.len() * limit);
             buffer = rest;
             let bytes = lanes.iter().map(|lane| lane.next_bytes(limit)).sum();

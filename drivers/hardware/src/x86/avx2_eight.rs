@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::array;
 
-use crate::blocks::{LaneBlocks, LaneStates};
+use super::{LaneBlocks, LaneStates};
 
 pub(super) const LANES: usize = 8;
 pub(super) type Vector = __m256i;

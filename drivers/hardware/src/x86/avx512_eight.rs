@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::avx2_eight::{LANES, Vector, add, load, message, splat, store, xor};
-use crate::blocks::{LaneBlocks, LaneStates};
+use super::{LaneBlocks, LaneStates};
 
 define_compress!("avx2,avx512f,avx512vl");
 

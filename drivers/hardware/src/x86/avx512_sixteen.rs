@@ -3,7 +3,8 @@
 use std::arch::x86_64::*;
 use std::array;
 
-use crate::blocks::{Block, LaneBlocks, LaneStates};
+use super::{LaneBlocks, LaneStates};
+use crate::blocks::Block;
 
 const LANES: usize = 16;
 type Vector = __m512i;
