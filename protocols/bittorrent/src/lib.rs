@@ -7,6 +7,8 @@ extern crate alloc;
 
 pub mod bitfield;
 pub mod fast;
+pub mod magnet;
+pub mod metadata;
 pub mod metainfo;
 pub mod numbers;
 pub mod peer_id;
