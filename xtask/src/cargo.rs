@@ -16,6 +16,11 @@ const CORES: [&str; 2] = ["foundation", "protocols"];
 /// How long a pipe may be silent before we look whether cargo has ended.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The cargo that runs this command, to be called with arguments.
+pub(crate) fn command() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 /// Calls cargo with `arguments`, its output going to the terminal.
 pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
     cargo_with(arguments, &[])
@@ -148,8 +153,4 @@ fn rustup(arguments: &[&str]) -> anyhow::Result<()> {
         Ok(_) => bail!("`{asked}` failed"),
         Err(_) => bail!("rustup is missing; what `{asked}` would add is needed"),
     }
-}
-
-fn command() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }

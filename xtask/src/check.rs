@@ -16,6 +16,7 @@ pub(crate) fn run() -> Verdict {
 pub(crate) fn add_to(steps: &mut Steps) {
     steps.run("format", || {
         cargo(&["fmt", "--all", "--", "--check"])?;
+        cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--", "--check"])?;
         Ok(String::new())
     });
     steps.run("lints", || {

@@ -1,16 +1,15 @@
 //! `cargo xtask fuzz`: throws random bytes at the readers of every format.
 //!
-//! The committed corpus is replayed by an ordinary test; this command looks for new inputs. What it
-//! finds stays out of the repository until somebody adds it: new inputs go to `fuzz/target/corpus`,
-//! crashes to `fuzz/artifacts`.
+//! The committed corpus is replayed by an ordinary test; this command looks for new inputs. Those it
+//! finds join the corpus under names that git ignores, crashes go to `fuzz/artifacts`.
 
 use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::Verdict;
 use crate::steps::Steps;
+use crate::{Verdict, cargo};
 
 const SECONDS_DEFAULT: u32 = 60;
 const TARGETS: &str = "fuzz/fuzz_targets";
@@ -82,48 +81,35 @@ fn targets() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Fuzzing instruments the code, which only the nightly compiler does.
 fn name_what_lacks() -> anyhow::Result<()> {
-    let works = |arguments: &[&str]| {
-        let output = Command::new("rustup").args(arguments).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    if !works(&["run", "nightly", "rustc", "--version"]) {
-        bail!("the nightly compiler is missing: rustup toolchain install nightly");
-    }
-    if !works(&["run", "nightly", "cargo", "fuzz", "--version"]) {
-        bail!("cargo-fuzz is missing: cargo install cargo-fuzz --locked");
-    }
+    let version = cargo_fuzz(&["--version"]).output();
+    let works = version.is_ok_and(|output| output.status.success());
+    ensure!(
+        works,
+        "cargo-fuzz is missing: cargo install cargo-fuzz --locked"
+    );
     Ok(())
 }
 
 fn fuzz(target: &str, seconds: u32) -> anyhow::Result<String> {
-    let found = format!("fuzz/target/corpus/{target}");
-    let known = format!("fuzz/corpus/{target}");
-    fs::create_dir_all(&found).with_context(|| format!("cannot make {found}"))?;
-    fs::create_dir_all(&known).with_context(|| format!("cannot make {known}"))?;
     let limit = format!("-max_total_time={seconds}");
-    // libFuzzer writes to the first corpus that it is given and only reads the others.
-    let arguments = [
-        "run",
-        "nightly",
-        "cargo",
-        "fuzz",
-        "run",
-        "--fuzz-dir",
-        "fuzz",
-        target,
-    ];
-    let status = Command::new("rustup")
-        .args(arguments)
-        .args([&found, &known, "--", &limit])
-        .status()
-        .context("rustup does not start")?;
+    let status = cargo_fuzz(&["run", "--fuzz-dir", "fuzz", target, "--", &limit]).status();
+    let passed = status.context("cargo does not start")?.success();
     ensure!(
-        status.success(),
+        passed,
         "{target} failed; the input lies in fuzz/artifacts/{target}"
     );
     Ok(target.to_owned())
+}
+
+/// Fuzzing instruments the code, which the stable compiler only does when told to be a bootstrap.
+fn cargo_fuzz(arguments: &[&str]) -> Command {
+    let mut command = cargo::command();
+    command
+        .env("RUSTC_BOOTSTRAP", "1")
+        .arg("fuzz")
+        .args(arguments);
+    command
 }
 
 #[cfg(test)]

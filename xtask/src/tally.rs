@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     suites: Vec<Suite>,
     skipped: Vec<String>,
     failures: Vec<String>,
+    /// Whether cargo failed without a test that did: what does not build proves nothing.
+    never_ran: bool,
 }
 
 impl Tally {
@@ -45,12 +47,18 @@ impl Tally {
         }
     }
 
-    /// Ends the run: a binary that ended without a result crashed, and counts as one failure.
-    pub(crate) fn finish(&mut self) {
+    /// Ends the run. A binary that ended without a result crashed, and counts as one failure; so
+    /// does a run that cargo calls failed though no test has.
+    pub(crate) fn finish(&mut self, succeeded: bool) {
         for suite in self.suites.iter_mut().filter(|suite| !suite.reported) {
             suite.failed += 1;
             self.failures
                 .push(format!("{} ended without a result", suite.name));
+        }
+        self.never_ran = !succeeded && self.sum(|suite| suite.failed) == 0;
+        if self.never_ran {
+            self.failures
+                .push("cargo test, before any test could".to_owned());
         }
     }
 
@@ -164,7 +172,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     fn tally(run: &str) -> Tally {
         let mut tally = Tally::default();
         run.lines().for_each(|line| tally.read_line(line));
-        tally.finish();
+        tally.finish(!run.contains("error"));
         tally
     }
 

@@ -27,7 +27,10 @@ pub(crate) fn run(permission: Permission) -> Verdict {
     check::add_to(&mut steps);
     steps.run("documentation", || {
         let strict = [("RUSTDOCFLAGS", "-D warnings")];
-        cargo_with(&["doc", "--workspace", "--no-deps"], &strict)?;
+        cargo_with(
+            &["doc", "--workspace", "--no-deps", "--keep-going"],
+            &strict,
+        )?;
         Ok(String::new())
     });
     steps.run("bare target", build_cores);
@@ -59,7 +62,7 @@ fn run_tests(permission: Permission, tally: &mut Tally) -> anyhow::Result<String
     };
     let arguments = ["test", "--workspace", "--no-fail-fast"];
     let succeeded = cargo_lines(&arguments, required, |line| tally.read_line(line))?;
-    tally.finish();
+    tally.finish(succeeded);
     let left_out = tally.left_out();
     if !succeeded {
         bail!("{}", tally.closing_line());

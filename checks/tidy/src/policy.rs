@@ -69,7 +69,6 @@ pub(crate) const LICENCES: &[&str] = &[
     "ISC",
     "MIT",
     "MIT-0",
-    "NCSA", // libfuzzer-sys, in the fuzz targets only
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
