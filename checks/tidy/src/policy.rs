@@ -27,6 +27,9 @@ pub(crate) const EMPTY_NAMES: &[&str] = &[
     "common", "helper", "helpers", "manager", "misc", "util", "utils",
 ];
 
+/// What follows `get_` in the collections of `std`; a collection of ours speaks the same way.
+pub(crate) const STD_GETTERS: &[&str] = &["mut", "or_"];
+
 /// Where somebody's machine keeps somebody's files; the project runs anywhere.
 pub(crate) const MACHINE_PATHS: &[&str] = &[
     concat!("/ho", "me/"),
