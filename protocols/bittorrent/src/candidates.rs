@@ -126,7 +126,15 @@ impl Candidates {
         }
         let (number, state) = (self.added, State::Waiting(now));
         self.added = self.added.wrapping_add(1);
-        self.known.insert(peer, Candidate { source, failures: 0, number, state });
+        self.known.insert(
+            peer,
+            Candidate {
+                source,
+                failures: 0,
+                number,
+                state,
+            },
+        );
         Added::New
     }
 
@@ -135,10 +143,12 @@ impl Candidates {
     /// [`Self::failed`].
     pub fn next(&mut self, now: Instant) -> Option<Endpoint> {
         self.strike_forgotten(now);
-        let due = self.known.iter_mut().filter(|(_, it)| it.due().is_some_and(|due| due <= now));
-        let (peer, candidate) = due.min_by_key(|(_, it)| {
-            (it.source != Source::User, it.failures, it.source, it.number)
-        })?;
+        let due = self
+            .known
+            .iter_mut()
+            .filter(|(_, it)| it.due().is_some_and(|due| due <= now));
+        let (peer, candidate) = due
+            .min_by_key(|(_, it)| (it.source != Source::User, it.failures, it.source, it.number))?;
         candidate.state = State::Calling;
         Some(*peer)
     }
@@ -160,7 +170,9 @@ impl Candidates {
 
     /// Notes that a call was not answered, or not by a peer of this torrent.
     pub fn failed(&mut self, peer: Endpoint, now: Instant) {
-        let Some(candidate) = self.known.get_mut(&peer) else { return };
+        let Some(candidate) = self.known.get_mut(&peer) else {
+            return;
+        };
         let failures = usize::from(candidate.failures);
         candidate.failures = candidate.failures.saturating_add(1);
         let wait = match candidate.source {
@@ -177,7 +189,9 @@ impl Candidates {
 
     /// Notes that the connection with a peer ended.
     pub fn closed(&mut self, peer: Endpoint, now: Instant) {
-        let Some(candidate) = self.known.get_mut(&peer) else { return };
+        let Some(candidate) = self.known.get_mut(&peer) else {
+            return;
+        };
         let wait = match candidate.source {
             Source::User => WAIT_AFTER_CLOSE_USER,
             Source::Magnet | Source::Resume | Source::Tracker | Source::Incoming => {
@@ -211,7 +225,10 @@ impl Candidates {
 
     /// Lists the peers that did not fail when called last: worth keeping for the next run.
     pub fn worthy(&self) -> impl Iterator<Item = Endpoint> {
-        self.known.iter().filter(|(_, it)| it.failures == 0).map(|(peer, _)| *peer)
+        self.known
+            .iter()
+            .filter(|(_, it)| it.failures == 0)
+            .map(|(peer, _)| *peer)
     }
 
     /// Counts the known peers.
@@ -232,7 +249,9 @@ impl Candidates {
             matches!(it.state, State::Waiting(_) | State::Forgotten(_)) && it.source != Source::User
         });
         let worst = idle.max_by_key(|(_, it)| (it.failures, it.source));
-        let Some((&peer, candidate)) = worst else { return false };
+        let Some((&peer, candidate)) = worst else {
+            return false;
+        };
         if candidate.failures == 0 && candidate.source <= source {
             return false;
         }
@@ -242,7 +261,11 @@ impl Candidates {
 
     fn strike_forgotten(&mut self, now: Instant) {
         let is_over = |state| matches!(state, State::Forgotten(until) if until <= now);
-        if self.known.values().any(|candidate| is_over(candidate.state)) {
+        if self
+            .known
+            .values()
+            .any(|candidate| is_over(candidate.state))
+        {
             self.known.retain(|_, candidate| !is_over(candidate.state));
         }
     }
@@ -298,9 +321,15 @@ mod tests {
         assert_eq!(candidates.add(peer(1), Source::Tracker, at(0)), Added::New);
         assert_eq!(calls(&mut candidates), [0, 60, 180, 480, 1_080]);
         // It is forgotten, but not at once: trackers go on naming it.
-        assert_eq!(candidates.add(peer(1), Source::Tracker, at(1_100)), Added::Known);
+        assert_eq!(
+            candidates.add(peer(1), Source::Tracker, at(1_100)),
+            Added::Known
+        );
         assert_eq!(candidates.next_at(), None);
-        assert_eq!(candidates.add(peer(1), Source::Tracker, at(1_980)), Added::New);
+        assert_eq!(
+            candidates.add(peer(1), Source::Tracker, at(1_980)),
+            Added::New
+        );
         assert_eq!(candidates.next_at(), Some(at(1_980)));
     }
 
@@ -322,9 +351,15 @@ mod tests {
         assert_eq!(candidates.next(at(0)), None);
         candidates.connected(peer(1), at(1));
         candidates.connected(peer(2), at(1));
-        assert_eq!((candidates.next(at(99)), candidates.next_at()), (None, None));
+        assert_eq!(
+            (candidates.next(at(99)), candidates.next_at()),
+            (None, None)
+        );
         candidates.closed(peer(2), at(100));
-        assert_eq!((candidates.next(at(100)), candidates.next_at()), (None, Some(at(160))));
+        assert_eq!(
+            (candidates.next(at(100)), candidates.next_at()),
+            (None, Some(at(160)))
+        );
         assert_eq!(candidates.next(at(160)), Some(peer(2)));
         assert_eq!(candidates.worthy().collect::<Vec<_>>(), [peer(1), peer(2)]);
     }
@@ -332,7 +367,11 @@ mod tests {
     #[test]
     fn the_order_is_user_then_failures_then_first_come() {
         let mut candidates = Candidates::new();
-        for (number, source) in [(9, Source::Tracker), (3, Source::Tracker), (5, Source::User)] {
+        for (number, source) in [
+            (9, Source::Tracker),
+            (3, Source::Tracker),
+            (5, Source::User),
+        ] {
             candidates.add(peer(number), source, at(0));
         }
         candidates.next(at(0));
@@ -346,9 +385,19 @@ mod tests {
     #[test]
     fn nobody_banned_or_impossible_is_called() {
         let mut candidates = Candidates::new();
-        for text in ["192.0.2.1:0", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "255.255.255.255:1"] {
+        for text in [
+            "192.0.2.1:0",
+            "0.0.0.0:1",
+            "[::]:1",
+            "224.0.0.1:1",
+            "255.255.255.255:1",
+        ] {
             let nobody = text.parse().expect("an endpoint");
-            assert_eq!(candidates.add(nobody, Source::Tracker, at(0)), Added::Refused, "{text}");
+            assert_eq!(
+                candidates.add(nobody, Source::Tracker, at(0)),
+                Added::Refused,
+                "{text}"
+            );
         }
         candidates.add(peer(1), Source::Tracker, at(0));
         candidates.add(peer(2).with_port(7), Source::Tracker, at(0));
@@ -366,9 +415,8 @@ mod tests {
     #[test]
     fn a_full_list_gives_up_who_failed() {
         let mut candidates = Candidates::new();
-        let crowd = (0..CANDIDATES_MAX as u32).map(|number| {
-            Endpoint::new(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number)), 6881)
-        });
+        let crowd = (0..CANDIDATES_MAX as u32)
+            .map(|number| Endpoint::new(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number)), 6881));
         crowd.for_each(|peer| {
             candidates.add(peer, Source::Tracker, at(0));
         });

@@ -60,7 +60,11 @@ impl SmartBan {
             .into_iter()
             .map(|(block, sender)| {
                 let block = (block.begin / BLOCK_LEN) as usize;
-                Evidence { block, sender, digest: digests.get(block).copied() }
+                Evidence {
+                    block,
+                    sender,
+                    digest: digests.get(block).copied(),
+                }
             })
             .collect();
         if let Some((first, others)) = evidence.split_first()
@@ -92,7 +96,9 @@ impl SmartBan {
         let case = self.cases.remove(position);
         let lies = case.evidence.iter().filter(|evidence| {
             let truth = digests.get(evidence.block);
-            truth.zip(evidence.digest.as_ref()).is_some_and(|(truth, digest)| truth != digest)
+            truth
+                .zip(evidence.digest.as_ref())
+                .is_some_and(|(truth, digest)| truth != digest)
         });
         let mut liars: Vec<Endpoint> = lies.map(|evidence| evidence.sender).collect();
         liars.sort_unstable();
@@ -131,11 +137,18 @@ mod tests {
     }
 
     fn block(number: u32) -> Block {
-        Block { piece: PIECE, begin: number * BLOCK_LEN, len: BLOCK_LEN }
+        Block {
+            piece: PIECE,
+            begin: number * BLOCK_LEN,
+            len: BLOCK_LEN,
+        }
     }
 
     fn senders(numbers: &[u8]) -> Vec<(Block, Endpoint)> {
-        (0..).map(block).zip(numbers.iter().map(|number| peer(*number))).collect()
+        (0..)
+            .map(block)
+            .zip(numbers.iter().map(|number| peer(*number)))
+            .collect()
     }
 
     fn digests(bytes: &[u8]) -> Vec<Digest> {
@@ -160,7 +173,10 @@ mod tests {
         assert!(!smart_ban.is_on_parole(peer(4)));
         // The second time another lies.
         smart_ban.failed(PIECE, &digests(&[1, 2, 3, 77]), senders(&[1, 3, 1, 4]));
-        assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4])), [peer(2), peer(4)]);
+        assert_eq!(
+            smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4])),
+            [peer(2), peer(4)]
+        );
         assert!(!smart_ban.was_wrong(PIECE));
         assert!(!smart_ban.is_on_parole(peer(1)));
         assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4])), []);

@@ -53,7 +53,11 @@ impl Priority {
     /// Makes a priority; what is above the highest is the highest.
     #[must_use]
     pub const fn new(level: u8) -> Self {
-        if level > Self::TOP.0 { Self::TOP } else { Self(level) }
+        if level > Self::TOP.0 {
+            Self::TOP
+        } else {
+            Self(level)
+        }
     }
 
     /// The number of its list among those of all priorities that are not skipped.
@@ -280,6 +284,12 @@ impl Picker {
         piece.0 < self.settled.len() && !self.settled.has(piece)
     }
 
+    /// Tells whether every wanted piece is begun: nothing is left but to finish.
+    #[must_use]
+    pub fn is_all_begun(&self) -> bool {
+        self.rarest_first.is_empty()
+    }
+
     /// Tells how many peers have `piece`.
     #[must_use]
     pub fn availability(&self, piece: PieceIndex) -> u32 {
@@ -289,10 +299,14 @@ impl Picker {
     /// Counts the copies of the content in our sight. O(pieces): for display.
     #[must_use]
     pub fn copies(&self) -> Copies {
-        let available = (0..).map(PieceIndex).zip(self.rarest_first.availabilities());
+        let available = (0..)
+            .map(PieceIndex)
+            .zip(self.rarest_first.availabilities());
         let counts =
             available.map(|(piece, peers)| u32::from(*peers) + u32::from(self.had.has(piece)));
-        let Some(least) = counts.clone().min() else { return Copies::default() };
+        let Some(least) = counts.clone().min() else {
+            return Copies::default();
+        };
         let more = counts.filter(|count| *count > least).count() as u64;
         let thousandths = more * 1000 / u64::from(self.layout.pieces());
         Copies {
@@ -324,7 +338,10 @@ impl Picker {
     /// Counts the bytes of the wanted pieces that are not verified. O(pieces left).
     #[must_use]
     pub fn bytes_left(&self) -> u64 {
-        self.settled.missing().map(|piece| u64::from(self.layout.len_of(piece))).sum()
+        self.settled
+            .missing()
+            .map(|piece| u64::from(self.layout.len_of(piece)))
+            .sum()
     }
 
     /// Counts the pieces begun and not verified.
@@ -337,7 +354,12 @@ impl Picker {
     #[must_use]
     pub fn is_missing(&self, block: Block) -> bool {
         let index = self.layout.index_of(block);
-        index.is_some_and(|index| self.open.misses(BlockNumber { piece: block.piece, index }))
+        index.is_some_and(|index| {
+            self.open.misses(BlockNumber {
+                piece: block.piece,
+                index,
+            })
+        })
     }
 
     /// Lists the open pieces, ascending, each with how many of its blocks came.
@@ -380,7 +402,9 @@ impl Picker {
     /// Lists who sent each block of an open piece: what smart ban asks when the piece is bad.
     pub fn senders(&self, piece: PieceIndex) -> impl Iterator<Item = (Block, ConnId)> {
         let layout = self.layout;
-        self.open.senders(piece).map(move |(index, peer)| (layout.block(piece, index), peer))
+        self.open
+            .senders(piece)
+            .map(move |(index, peer)| (layout.block(piece, index), peer))
     }
 
     // ---- asking ----------------------------------------------------------------------------
@@ -399,7 +423,11 @@ impl Picker {
     ) {
         let mut pick = Pick {
             source,
-            taker: Taker { peer: source.peer, speed: source.speed, standing: source.standing },
+            taker: Taker {
+                peer: source.peer,
+                speed: source.speed,
+                standing: source.standing,
+            },
             full: out.len().saturating_add(want),
             may_open: &mut may_open,
             out,
@@ -418,12 +446,27 @@ impl Picker {
 
     /// Takes in a block that `peer` sent, asked or not; the caller keeps its bytes unless it is waste.
     pub fn received(&mut self, peer: ConnId, block: Block) -> Arrival {
-        let Some(index) = self.layout.index_of(block) else { return Arrival::Waste };
-        match self.open.receive(BlockNumber { piece: block.piece, index }, peer) {
+        let Some(index) = self.layout.index_of(block) else {
+            return Arrival::Waste;
+        };
+        match self.open.receive(
+            BlockNumber {
+                piece: block.piece,
+                index,
+            },
+            peer,
+        ) {
             Taken::Unwanted => Arrival::Waste,
-            Taken::Wanted { asked_also, completed } => Arrival::Block {
+            Taken::Wanted {
+                asked_also,
+                completed,
+            } => Arrival::Block {
                 cancel: asked_also,
-                piece: if completed { PieceState::Whole } else { PieceState::Incomplete },
+                piece: if completed {
+                    PieceState::Whole
+                } else {
+                    PieceState::Incomplete
+                },
             },
         }
     }
@@ -431,7 +474,13 @@ impl Picker {
     /// Notes that `peer` does not owe us `block` any more: it rejected it, or is overdue.
     pub fn released(&mut self, peer: ConnId, block: Block) {
         if let Some(index) = self.layout.index_of(block) {
-            self.open.release(BlockNumber { piece: block.piece, index }, peer);
+            self.open.release(
+                BlockNumber {
+                    piece: block.piece,
+                    index,
+                },
+                peer,
+            );
         }
     }
 
@@ -452,7 +501,9 @@ impl Picker {
     fn pick_open(&mut self, pick: &mut Pick<'_>, manners: Manners) {
         while !pick.is_full() {
             let has = pick.source.has;
-            let Some(piece) = self.open.most_complete(has, pick.taker, manners) else { break };
+            let Some(piece) = self.open.most_complete(has, pick.taker, manners) else {
+                break;
+            };
             self.take(pick, piece);
         }
     }
@@ -478,7 +529,9 @@ impl Picker {
     /// Pieces not begun: random ones at first, then the rarest, or the next in sequence.
     fn pick_new(&mut self, pick: &mut Pick<'_>, rng: &mut Rng) {
         while !pick.is_full() && pick.source.has.has_any_lacking_in(&self.taken) {
-            let Some(piece) = self.next_new(pick, rng) else { break };
+            let Some(piece) = self.next_new(pick, rng) else {
+                break;
+            };
             if !self.open(pick, piece) {
                 break;
             }
@@ -533,7 +586,8 @@ impl Picker {
         }
         self.rarest_first.remove(piece);
         self.taken.set(piece);
-        self.open.open(piece, self.layout.blocks_of(piece), pick.taker);
+        self.open
+            .open(piece, self.layout.blocks_of(piece), pick.taker);
         true
     }
 

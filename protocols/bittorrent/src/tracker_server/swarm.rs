@@ -27,6 +27,17 @@ pub(super) enum Role {
     Seed,
 }
 
+/// What the tracker knew of a peer before it announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Was {
+    /// Nothing.
+    Unknown,
+    /// That it lacks something.
+    Leecher,
+    /// That it lacks nothing.
+    Seed,
+}
+
 /// A peer as the tracker knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer {
@@ -57,8 +68,8 @@ struct Members {
 }
 
 impl Swarm {
-    /// Lists a peer, or notes that it is still there; tells whether it is new.
-    pub(super) fn upsert(&mut self, peer: Peer, role: Role, keyed: &Keyed) -> bool {
+    /// Lists a peer, or notes that it is still there; tells what it was before.
+    pub(super) fn upsert(&mut self, peer: Peer, role: Role, keyed: &Keyed) -> Was {
         self.members_mut(Family::of(peer.endpoint))
             .upsert(peer, role, keyed)
     }
@@ -169,23 +180,28 @@ impl Members {
         self.places.find(keyed.hash_one(endpoint), stands).copied()
     }
 
-    fn upsert(&mut self, peer: Peer, role: Role, keyed: &Keyed) -> bool {
+    fn upsert(&mut self, peer: Peer, role: Role, keyed: &Keyed) -> Was {
         if let Some(place) = self.place(peer.endpoint, keyed) {
             if let Some(known) = self.peers.get_mut(place) {
                 *known = peer;
             }
-            match (role, self.is_leecher(place)) {
-                (Role::Seed, true) => {
+            let was = if place < self.leechers {
+                Was::Leecher
+            } else {
+                Was::Seed
+            };
+            match (was, role) {
+                (Was::Leecher, Role::Seed) => {
                     self.leechers -= 1;
                     self.swap(place, self.leechers, keyed);
                 }
-                (Role::Leecher, false) => {
+                (Was::Seed, Role::Leecher) => {
                     self.swap(place, self.leechers, keyed);
                     self.leechers += 1;
                 }
-                (Role::Seed, false) | (Role::Leecher, true) => {}
+                (Was::Leecher | Was::Seed | Was::Unknown, _) => {}
             }
-            return false;
+            return was;
         }
         let last = self.peers.len();
         self.peers.push(peer);
@@ -196,13 +212,13 @@ impl Members {
             self.swap(last, self.leechers, keyed);
             self.leechers += 1;
         }
-        true
+        Was::Unknown
     }
 
     /// Takes the peer out and closes the gap without moving more than two others.
     fn remove(&mut self, place: usize, keyed: &Keyed) -> bool {
         let mut gap = place;
-        if self.is_leecher(gap) {
+        if gap < self.leechers {
             self.leechers -= 1;
             self.swap(gap, self.leechers, keyed);
             gap = self.leechers;
@@ -219,10 +235,6 @@ impl Members {
             entry.remove();
         }
         true
-    }
-
-    const fn is_leecher(&self, place: usize) -> bool {
-        place < self.leechers
     }
 
     /// Lets two peers change places.
@@ -323,7 +335,10 @@ mod tests {
         let mut swarm = Swarm::default();
         for host in 1..=6 {
             let role = if host <= 2 { Role::Seed } else { Role::Leecher };
-            assert!(swarm.upsert(peer(host, Instant::ZERO), role, &keyed));
+            assert_eq!(
+                swarm.upsert(peer(host, Instant::ZERO), role, &keyed),
+                Was::Unknown
+            );
         }
         let hosts = |hosts: &[u8]| hosts.iter().map(|&host| endpoint(host)).collect::<Vec<_>>();
         assert_eq!(
@@ -395,8 +410,12 @@ mod tests {
             for (host, what) in steps {
                 let role = if what == 0 { Role::Seed } else { Role::Leecher };
                 if what < 2 {
-                    let is_new = model.insert(endpoint(host), role).is_none();
-                    prop_assert_eq!(swarm.upsert(peer(host, Instant::ZERO), role, &keyed), is_new);
+                    let was = match model.insert(endpoint(host), role) {
+                        None => Was::Unknown,
+                        Some(Role::Leecher) => Was::Leecher,
+                        Some(Role::Seed) => Was::Seed,
+                    };
+                    prop_assert_eq!(swarm.upsert(peer(host, Instant::ZERO), role, &keyed), was);
                 } else {
                     let was_there = model.remove(&endpoint(host)).is_some();
                     prop_assert_eq!(swarm.remove(endpoint(host), &keyed), was_there);

@@ -1,0 +1,451 @@
+//! The pieces of one torrent between the wire and the disk.
+//!
+//! A piece is *begun* when slots are found for it, *filled* block by block, *stored* by the driver
+//! (hashed in memory, written if right) and then *had*. This file keeps the books of that road;
+//! what to ask of whom is the [`Picker`]'s to say.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use machine::{BlockDigests, ConnId, DiskWork, Expect, FileId, FileSpan, Io, JobId, SlotId};
+use smallvec::SmallVec;
+
+use crate::api::{Content, Order, Places, Refusal};
+use crate::bitfield::Bitfield;
+use crate::metainfo::{Contents, FileIndex, Info, Layout};
+use crate::node::Node;
+use crate::numbers::{Block, PieceIndex};
+use crate::picker::{self, Arrival, Picker, PieceOrder, Priority};
+use crate::slots::{PieceSlots, Slots};
+
+/// Where the bytes of a block or a piece lie.
+pub(crate) type Spans = SmallVec<[FileSpan; 1]>;
+
+/// The pieces of one torrent: had, begun, wanted.
+#[derive(Debug)]
+pub(crate) struct Assembly {
+    info: Arc<Info>,
+    places: Places,
+    have: Bitfield,
+    /// There while something wanted is missing.
+    picker: Option<Box<Picker>>,
+    filling: BTreeMap<PieceIndex, Filling>,
+    storing: BTreeMap<JobId, PieceIndex>,
+    wanted_bytes: u64,
+    done_bytes: u64,
+}
+
+/// A piece that was begun.
+#[derive(Debug)]
+struct Filling {
+    slots: PieceSlots,
+    /// Blocks that are coming in just now. A block has one source at a time: two that write into
+    /// the same slot would make it impossible to tell who lied.
+    incoming: SmallVec<[(u32, ConnId); 2]>,
+    state: FillState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FillState {
+    /// Blocks are missing.
+    Open,
+    /// The driver hashes and writes it.
+    Storing,
+    /// The disk refused it; it waits to be tried again.
+    Refused,
+}
+
+/// What became of a piece that was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progressed {
+    /// It is had; more is missing.
+    Further,
+    /// It is had, and was the last that is wanted.
+    Finished,
+}
+
+impl Assembly {
+    /// Begins with what the user says is there.
+    pub(crate) fn new(content: Content) -> Result<Self, Refusal> {
+        let Content {
+            info,
+            places,
+            have,
+            wanted,
+            order,
+        } = content;
+        let layout = info.layout();
+        let fits = match &places {
+            Places::Consecutive(first) => first.0.checked_add(layout.file_count()).is_some(),
+            Places::Each(each) => each.len() == layout.file_count() as usize,
+        };
+        if !fits || have.len() != layout.piece_count() {
+            return Err(Refusal::Misfit);
+        }
+        let wanted = wanted_pieces(layout, wanted.as_deref());
+        let lens = |pieces: &mut dyn Iterator<Item = PieceIndex>| -> u64 {
+            pieces.map(|piece| u64::from(layout.piece_len(piece))).sum()
+        };
+        let wanted_bytes = lens(&mut wanted.iter());
+        let done_bytes = lens(&mut wanted.iter().filter(|piece| have.has(*piece)));
+        let picker = wanted.has_any_lacking_in(&have).then(|| {
+            let shape = picker::Layout::new(layout.len(), layout.piece_length());
+            let mut picker = Picker::new(shape, &have);
+            wanted
+                .missing()
+                .for_each(|piece| picker.set_priority(piece, Priority::SKIP));
+            picker.set_order(match order {
+                Order::RarestFirst => PieceOrder::RarestFirst,
+                Order::Sequential => PieceOrder::Sequential,
+            });
+            Box::new(picker)
+        });
+        Ok(Self {
+            places,
+            have,
+            picker,
+            filling: BTreeMap::new(),
+            storing: BTreeMap::new(),
+            wanted_bytes,
+            done_bytes,
+            info,
+        })
+    }
+
+    pub(crate) fn info(&self) -> &Info {
+        &self.info
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        self.info.layout()
+    }
+
+    pub(crate) const fn have(&self) -> &Bitfield {
+        &self.have
+    }
+
+    /// Whether everything wanted is had.
+    pub(crate) const fn is_finished(&self) -> bool {
+        self.picker.is_none()
+    }
+
+    /// Wanted bytes that are had, and wanted bytes in all.
+    pub(crate) const fn done_and_wanted(&self) -> (u64, u64) {
+        (self.done_bytes, self.wanted_bytes)
+    }
+
+    /// The picker, while something is missing.
+    pub(crate) fn picker(&mut self) -> Option<&mut Picker> {
+        self.picker.as_deref_mut()
+    }
+
+    pub(crate) fn picker_ref(&self) -> Option<&Picker> {
+        self.picker.as_deref()
+    }
+
+    /// Picks blocks to ask of a peer, beginning pieces while there is memory for them.
+    pub(crate) fn pick(
+        &mut self,
+        source: &picker::Source<'_>,
+        want: usize,
+        slots: &mut Slots,
+        rng: &mut machine::Rng,
+        out: &mut Vec<Block>,
+    ) {
+        let Self {
+            picker: Some(picker),
+            filling,
+            info,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let begin = |piece| {
+            let Some(taken) = slots.take(info.layout().piece_len(piece)) else {
+                return false;
+            };
+            let (incoming, state) = (SmallVec::new(), FillState::Open);
+            filling.insert(
+                piece,
+                Filling {
+                    slots: taken,
+                    incoming,
+                    state,
+                },
+            );
+            true
+        };
+        picker.pick(source, want, begin, rng, out);
+    }
+
+    /// Gives up a piece that nobody sends, so that its memory can serve another.
+    pub(crate) fn give_up_one(&mut self, slots: &mut Slots, io: &mut Io<'_, Node>) {
+        let Some(piece) = self.picker().and_then(Picker::give_up_one) else {
+            return;
+        };
+        self.release(piece, slots, io);
+    }
+
+    /// Whether the piece's memory can take a block that now comes from `conn`; if so, it is
+    /// expected until [`received`](Self::received) or [`abandon`](Self::abandon).
+    pub(crate) fn expect(&mut self, conn: ConnId, block: Block) -> bool {
+        let Some(filling) = self.filling.get_mut(&block.piece) else {
+            return false;
+        };
+        let is_free = filling
+            .incoming
+            .iter()
+            .all(|&(begin, _)| begin != block.begin);
+        let is_missing = || {
+            self.picker
+                .as_ref()
+                .is_some_and(|picker| picker.is_missing(block))
+        };
+        if filling.state != FillState::Open || !is_free || !is_missing() {
+            return false;
+        }
+        filling.incoming.push((block.begin, conn));
+        true
+    }
+
+    /// Puts payload of an expected block into the piece's memory.
+    pub(crate) fn put(
+        &self,
+        conn: ConnId,
+        block: Block,
+        at: u32,
+        bytes: Bytes,
+        slot_len: u32,
+        io: &mut Io<'_, Node>,
+    ) {
+        let Some(filling) = self.filling.get(&block.piece) else {
+            return;
+        };
+        if !filling.incoming.contains(&(block.begin, conn)) {
+            return;
+        }
+        let mut bytes = bytes;
+        let mut position = block.begin + at;
+        while !bytes.is_empty() {
+            let Some((slot, within, room)) = filling.place(position, slot_len) else {
+                return;
+            };
+            let part = bytes.split_to(bytes.len().min(room as usize));
+            position += part.len() as u32;
+            io.put(slot, within, part);
+        }
+    }
+
+    /// Notes that an expected block is whole.
+    pub(crate) fn received(&mut self, conn: ConnId, block: Block) -> Arrival {
+        if !self.unexpect(conn, block) {
+            return Arrival::Waste;
+        }
+        self.picker()
+            .map_or(Arrival::Waste, |picker| picker.received(conn, block))
+    }
+
+    /// Notes that an expected block will not become whole.
+    pub(crate) fn abandon(&mut self, conn: ConnId, block: Block) {
+        self.unexpect(conn, block);
+    }
+
+    fn unexpect(&mut self, conn: ConnId, block: Block) -> bool {
+        let Some(filling) = self.filling.get_mut(&block.piece) else {
+            return false;
+        };
+        let expected = filling
+            .incoming
+            .iter()
+            .position(|&it| it == (block.begin, conn));
+        expected
+            .map(|index| filling.incoming.swap_remove(index))
+            .is_some()
+    }
+
+    /// Has a whole piece hashed and written.
+    pub(crate) fn store(
+        &mut self,
+        piece: PieceIndex,
+        blocks: BlockDigests,
+        io: &mut Io<'_, Node>,
+    ) -> Option<JobId> {
+        let to = self.spans_of_piece(piece);
+        let digest = self.info.piece_hash(piece)?;
+        let filling = self.filling.get_mut(&piece)?;
+        filling.state = FillState::Storing;
+        let expect = Expect::Sha1 { digest, blocks };
+        let job = io.disk(DiskWork::Store {
+            slots: filling.slots.clone(),
+            expect,
+            to,
+        });
+        self.storing.insert(job, piece);
+        Some(job)
+    }
+
+    /// Which piece a disk job was about; the job is over.
+    pub(crate) fn job_done(&mut self, job: JobId) -> Option<PieceIndex> {
+        self.storing.remove(&job)
+    }
+
+    /// Notes that a piece is verified and written; its memory is free.
+    pub(crate) fn stored(&mut self, piece: PieceIndex, slots: &mut Slots) -> Progressed {
+        if let Some(filling) = self.filling.remove(&piece) {
+            slots.give_back(&filling.slots);
+        }
+        if self.have.set(piece) {
+            self.done_bytes += u64::from(self.layout().piece_len(piece));
+        }
+        if let Some(picker) = &mut self.picker {
+            picker.piece_verified(piece);
+            if !picker.is_finished() {
+                return Progressed::Further;
+            }
+        }
+        self.picker = None;
+        Progressed::Finished
+    }
+
+    /// Notes that a piece was wrong: it is wanted again.
+    pub(crate) fn failed(&mut self, piece: PieceIndex, slots: &mut Slots, io: &mut Io<'_, Node>) {
+        self.release(piece, slots, io);
+        if let Some(picker) = self.picker() {
+            picker.piece_lost(piece);
+        }
+    }
+
+    /// Notes that the disk refused a piece; it keeps its memory.
+    pub(crate) fn refused(&mut self, piece: PieceIndex) {
+        if let Some(filling) = self.filling.get_mut(&piece) {
+            filling.state = FillState::Refused;
+        }
+    }
+
+    /// The pieces that the disk refused.
+    pub(crate) fn refused_pieces(&self) -> Vec<PieceIndex> {
+        let refused = self
+            .filling
+            .iter()
+            .filter(|(_, it)| it.state == FillState::Refused);
+        refused.map(|(&piece, _)| piece).collect()
+    }
+
+    /// Whether the driver still holds pieces of ours that it has not answered for.
+    pub(crate) fn is_storing(&self) -> bool {
+        !self.storing.is_empty()
+    }
+
+    /// Gives memory back because the torrent goes; what the driver still stores keeps its own
+    /// until the driver has answered.
+    pub(crate) fn release_all(&mut self, slots: &mut Slots, io: &mut Io<'_, Node>) {
+        let idle = self
+            .filling
+            .iter()
+            .filter(|(_, it)| it.state != FillState::Storing);
+        let pieces: Vec<_> = idle.map(|(&piece, _)| piece).collect();
+        for piece in pieces {
+            self.release(piece, slots, io);
+        }
+    }
+
+    /// Where the bytes of a block lie.
+    pub(crate) fn spans(&self, block: Block) -> Spans {
+        let spans = self.layout().spans(block);
+        spans
+            .map(|span| self.file_span(span.file, span.contents, span.offset, span.len))
+            .collect()
+    }
+
+    /// Forgets that the pieces of a file are had; tells the range that they lie in.
+    pub(crate) fn lose_file(&mut self, file: FileId) -> core::ops::Range<u32> {
+        let Some(index) = self
+            .layout()
+            .files()
+            .find(|&index| self.place(index).0 == file)
+        else {
+            return 0..0;
+        };
+        let mut pieces = self.layout().pieces_of(index);
+        let (first, last) = (pieces.next(), pieces.next_back());
+        let range = match (first, last) {
+            (Some(first), Some(last)) => first.0..last.0 + 1,
+            (Some(only), None) => only.0..only.0 + 1,
+            (None, _) => 0..0,
+        };
+        range.clone().for_each(|piece| {
+            self.have.clear(PieceIndex(piece));
+        });
+        range
+    }
+
+    fn spans_of_piece(&self, piece: PieceIndex) -> Spans {
+        self.spans(Block {
+            piece,
+            begin: 0,
+            len: self.layout().piece_len(piece),
+        })
+    }
+
+    fn file_span(&self, file: FileIndex, contents: Contents, offset: u64, len: u32) -> FileSpan {
+        if contents == Contents::Padding {
+            return FileSpan {
+                file: FileId::PADDING,
+                offset,
+                len,
+            };
+        }
+        let (file, base) = self.place(file);
+        FileSpan {
+            file,
+            offset: base + offset,
+            len,
+        }
+    }
+
+    fn place(&self, file: FileIndex) -> (FileId, u64) {
+        match &self.places {
+            Places::Consecutive(first) => (FileId(first.0 + file.0), 0),
+            Places::Each(each) => each
+                .get(file.0 as usize)
+                .copied()
+                .unwrap_or((FileId::PADDING, 0)),
+        }
+    }
+
+    fn release(&mut self, piece: PieceIndex, slots: &mut Slots, io: &mut Io<'_, Node>) {
+        let Some(filling) = self.filling.remove(&piece) else {
+            return;
+        };
+        filling.slots.iter().for_each(|&(slot, _)| io.free(slot));
+        slots.give_back(&filling.slots);
+    }
+}
+
+impl Filling {
+    /// The slot that holds a position of the piece, where in it, and how far it goes from there.
+    fn place(&self, position: u32, slot_len: u32) -> Option<(SlotId, u32, u32)> {
+        let within = position % slot_len;
+        let &(slot, used) = self.slots.get((position / slot_len) as usize)?;
+        (within < used).then(|| (slot, within, used - within))
+    }
+}
+
+/// The pieces that wanted files have a part in; `None` wants all files.
+fn wanted_pieces(layout: &Layout, files: Option<&[u32]>) -> Bitfield {
+    let Some(files) = files else {
+        return Bitfield::all(layout.piece_count());
+    };
+    let mut wanted = Bitfield::none(layout.piece_count());
+    for piece in files
+        .iter()
+        .flat_map(|&file| layout.pieces_of(FileIndex(file)))
+    {
+        wanted.set(piece);
+    }
+    wanted
+}
