@@ -9,7 +9,7 @@
 //! its tier. So load spreads over equals, back-up tiers are asked only when better ones fail, and
 //! a tracker that worked is asked first.
 
-use super::announce::{Announce, AnnounceEvent, DEFAULT_INTERVAL, UNKNOWN_LEFT};
+use super::announce::{Announce, AnnounceEvent, AnnounceOutcome, DEFAULT_INTERVAL, UNKNOWN_LEFT};
 use super::failure::{Failure, Retry};
 use super::trackers::{Finished, Order};
 use super::url::TrackerUrl;
@@ -110,7 +110,7 @@ enum Phase {
     Resting(Instant),
     /// An announce is under way.
     Asking {
-        member: Place,
+        place: Place,
         event: AnnounceEvent,
         left: u64,
     },
@@ -190,81 +190,43 @@ impl Announcer {
     /// Each must be handed to [`Trackers::announce`](super::Trackers::announce), and what becomes
     /// of it to [`settle`](Self::settle).
     pub fn poll(&mut self, now: Instant, report: &Report) -> Option<Order> {
-        let left = report.left.unwrap_or(UNKNOWN_LEFT);
-        let Self {
-            download,
-            info_hash,
-            ..
-        } = *self;
-        let round = self
-            .rounds
-            .iter_mut()
-            .find(|round| round.due().is_some_and(|at| at <= now))?;
-        let place = round.first_awake(now)?;
-        let member = round.member(place)?;
-        let event = member.news(download);
-        let announce = report.announce(info_hash, event);
-        let order = member.order(announce);
-        round.phase = Phase::Asking {
-            member: place,
-            event,
-            left,
-        };
-        Some(order)
+        let (info_hash, download) = (self.info_hash, self.download);
+        let is_due = |round: &&mut Round| round.due().is_some_and(|at| at <= now);
+        self.rounds.iter_mut().filter(is_due).find_map(|round| {
+            let Some(place) = round.first_awake(now) else {
+                round.phase = round.rest(now);
+                return None;
+            };
+            let member = round.member(place)?;
+            let event = member.news(download);
+            let announce = report.announce(info_hash, event);
+            let left = announce.left;
+            let order = member.order(announce);
+            round.phase = Phase::Asking { place, event, left };
+            Some(order)
+        })
     }
 
     /// Learns how an announce went and decides when the next one is due.
     pub fn settle(&mut self, finished: &Finished, now: Instant, rng: &mut Rng) -> Swarm {
         let download = self.download;
-        let Some(round) = self
-            .rounds
-            .iter_mut()
-            .find(|round| round.asks(&finished.tracker))
-        else {
+        let asks = |round: &&mut Round| round.asks(&finished.tracker);
+        let Some(round) = self.rounds.iter_mut().find(asks) else {
             return Swarm::Same; // Nobody waits for it any more.
-        };
-        let Phase::Asking {
-            member: place,
-            event,
-            left,
-        } = round.phase
-        else {
-            return Swarm::Same;
         };
         match &finished.result {
             Ok(outcome) => {
-                let former = round.last.as_ref().map(|last| Arc::clone(&last.by));
-                let interval = outcome.interval.unwrap_or(DEFAULT_INTERVAL);
-                let interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
-                let gap = outcome
-                    .min_interval
-                    .unwrap_or_default()
-                    .min(interval)
-                    .max(ANNOUNCE_GAP);
-                let by = Arc::clone(&finished.tracker);
-                round.last = Some(Answered { at: now, gap, by });
-                round.phase = Phase::Resting(now + interval);
-                if let Some(member) = round.member(place) {
-                    member.answered(event, left, outcome.tracker_id.as_ref());
-                    if member.news(download) != AnnounceEvent::None {
-                        round.phase = Phase::Resting(now);
-                    }
-                }
-                round.promote(place);
-                match former {
-                    Some(former)
-                        if self.policy == TierPolicy::Private && former != finished.tracker =>
-                    {
-                        Swarm::Other
-                    }
-                    _ => Swarm::Same,
+                let former = round.last.take().map(|last| last.by);
+                round.answered(&finished.tracker, outcome, download, now);
+                let is_other = former.is_some_and(|former| former != finished.tracker);
+                if is_other && self.policy == TierPolicy::Private {
+                    Swarm::Other
+                } else {
+                    Swarm::Same
                 }
             }
             Err(failure) => {
-                if let Some(member) = round.member(place) {
-                    member.failed(failure, now, rng);
-                }
-                round.phase = round.rest(now);
+                round.failed(failure, now, rng);
                 Swarm::Same
             }
         }
@@ -274,16 +236,7 @@ impl Announcer {
     pub fn complete(&mut self, now: Instant) {
         self.download = Download::Completed;
         for round in &mut self.rounds {
-            let owes_news = round.last.as_ref().is_some_and(|last| {
-                let by = |member: &&Member| member.tracker == last.by;
-                round
-                    .tiers
-                    .iter()
-                    .flatten()
-                    .find(by)
-                    .is_some_and(|m| m.told == Told::Started)
-            });
-            if owes_news && matches!(round.phase, Phase::Resting(_)) {
+            if matches!(round.phase, Phase::Resting(_)) && round.owes_news() {
                 round.phase = round.rest(now);
             }
         }
@@ -389,14 +342,61 @@ impl Round {
 
     /// Tells whether an announce to `tracker` is under way.
     fn asks(&self, tracker: &TrackerUrl) -> bool {
-        let Phase::Asking { member: place, .. } = self.phase else {
+        let Phase::Asking { place, .. } = self.phase else {
             return false;
         };
-        let member = self
-            .tiers
-            .get(place.tier)
-            .and_then(|tier| tier.get(place.index));
+        let tier = self.tiers.get(place.tier);
+        let member = tier.and_then(|tier| tier.get(place.index));
         member.is_some_and(|member| *member.tracker == *tracker)
+    }
+
+    /// Tells whether the tracker that answered last does not know that we lack nothing now.
+    fn owes_news(&self) -> bool {
+        let Some(last) = &self.last else {
+            return false;
+        };
+        let mut members = self.tiers.iter().flatten();
+        members.any(|member| member.tracker == last.by && member.told == Told::Started)
+    }
+
+    fn answered(
+        &mut self,
+        by: &Arc<TrackerUrl>,
+        outcome: &AnnounceOutcome,
+        download: Download,
+        now: Instant,
+    ) {
+        let Phase::Asking { place, event, left } = self.phase else {
+            return;
+        };
+        let interval = outcome.interval.unwrap_or(DEFAULT_INTERVAL);
+        let interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
+        let min_interval = outcome.min_interval.unwrap_or_default();
+        let gap = min_interval.min(interval).max(ANNOUNCE_GAP);
+        let by = Arc::clone(by);
+        self.last = Some(Answered { at: now, gap, by });
+        self.phase = Phase::Resting(now + interval);
+        if let Some(member) = self.member(place) {
+            member.answered(event, left, outcome.tracker_id.as_deref());
+            if member.news(download) != AnnounceEvent::None {
+                self.phase = Phase::Resting(now); // It became complete while we asked.
+            }
+        }
+        // Who answered is asked first the next time.
+        if let Some(tier) = self.tiers.get_mut(place.tier)
+            && let Some(before) = tier.get_mut(..=place.index)
+        {
+            before.rotate_right(1);
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure, now: Instant, rng: &mut Rng) {
+        if let Phase::Asking { place, .. } = self.phase
+            && let Some(member) = self.member(place)
+        {
+            member.failed(failure, now, rng);
+        }
+        self.phase = self.rest(now);
     }
 
     /// Finds the first tracker, in order, that does not rest.
@@ -418,17 +418,6 @@ impl Round {
             .filter_map(|member| member.rests_until)
             .min();
         awake.map_or(Phase::Over, |at| Phase::Resting(at.max(now)))
-    }
-
-    /// Moves a tracker that answered to the front of its tier.
-    fn promote(&mut self, place: Place) {
-        if let Some(upto) = self
-            .tiers
-            .get_mut(place.tier)
-            .and_then(|tier| tier.get_mut(..=place.index))
-        {
-            upto.rotate_right(1);
-        }
     }
 }
 
@@ -462,7 +451,7 @@ impl Member {
         }
     }
 
-    fn answered(&mut self, event: AnnounceEvent, left: u64, tracker_id: Option<&Box<[u8]>>) {
+    fn answered(&mut self, event: AnnounceEvent, left: u64, tracker_id: Option<&[u8]>) {
         self.failures = 0;
         self.rests_until = Some(Instant::ZERO);
         self.told = match event {
@@ -472,7 +461,7 @@ impl Member {
             AnnounceEvent::None => self.told,
         };
         if let Some(tracker_id) = tracker_id {
-            self.tracker_id = Some(tracker_id.clone());
+            self.tracker_id = Some(tracker_id.into());
         }
     }
 

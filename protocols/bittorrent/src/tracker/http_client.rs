@@ -73,13 +73,6 @@ impl HttpClient {
         self.connections.contains_key(&conn)
     }
 
-    /// Tells whether nothing is under way or waiting.
-    pub(super) fn is_idle(&self) -> bool {
-        let is_asked = |connection: &Connection| connection.asked.iter().any(Option::is_some);
-        self.sites.values().all(|site| site.waiting.is_empty())
-            && !self.connections.values().any(is_asked)
-    }
-
     /// Takes an announce upon itself.
     pub(super) fn announce<P: Protocol>(&mut self, origin: &Origin, ask: Ask, io: &mut Io<'_, P>) {
         self.wait(origin, Errand::new(ask));

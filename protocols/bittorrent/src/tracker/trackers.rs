@@ -61,6 +61,8 @@ pub struct Trackers {
     urls_sweep_at: usize,
     orders: u64,
     farewells: Timers<AskId>,
+    /// How many announces of each torrent are under way or waiting.
+    pending: BTreeMap<InfoHash, usize>,
     finished: VecDeque<Finished>,
 }
 
@@ -105,6 +107,7 @@ impl Trackers {
         if order.announce.event == AnnounceEvent::Stopped {
             self.farewells.set(id, io.now() + STOPPED_PATIENCE);
         }
+        *self.pending.entry(order.announce.info_hash).or_default() += 1;
         let tracker = Arc::clone(&order.tracker);
         let ask = Ask { id, order };
         match tracker.reached() {
@@ -120,6 +123,7 @@ impl Trackers {
         }
         self.finished
             .retain(|finished| finished.info_hash != info_hash);
+        self.pending.remove(&info_hash);
     }
 
     /// Tells whether a connection is one with a tracker.
@@ -188,13 +192,27 @@ impl Trackers {
 
     /// Takes out one announce that is done.
     pub fn next_finished(&mut self) -> Option<Finished> {
-        self.finished.pop_front()
+        let finished = self.finished.pop_front()?;
+        if let Some(count) = self.pending.get_mut(&finished.info_hash) {
+            *count -= 1;
+            if *count == 0 {
+                self.pending.remove(&finished.info_hash);
+            }
+        }
+        Some(finished)
     }
 
-    /// Tells whether no announce is under way or waiting: all farewells are said.
+    /// Tells whether anything of a torrent is under way or waiting: when not, its farewells are
+    /// said.
+    #[must_use]
+    pub fn is_busy_with(&self, info_hash: InfoHash) -> bool {
+        self.pending.contains_key(&info_hash)
+    }
+
+    /// Tells whether nothing at all is under way or waiting.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.udp.is_idle() && self.http.is_idle() && self.finished.is_empty()
+        self.pending.is_empty()
     }
 
     fn withdraw(&mut self, matches: impl Fn(&Ask) -> bool) -> Vec<Ask> {

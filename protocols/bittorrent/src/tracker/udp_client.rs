@@ -87,11 +87,6 @@ impl UdpClient {
         self.timers.next()
     }
 
-    /// Tells whether nothing is under way or waiting.
-    pub(super) fn is_idle(&self) -> bool {
-        self.transactions.is_empty() && self.lookups.is_empty()
-    }
-
     /// Takes an announce upon itself.
     pub(super) fn announce<P: Protocol>(&mut self, host: &UdpHost, ask: Ask, io: &mut Io<'_, P>)
     where
