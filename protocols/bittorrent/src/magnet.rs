@@ -347,8 +347,8 @@ fn error(field: &str, offset: usize, shown: &str, problem: MagnetProblem) -> Mag
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
     use alloc::vec;
-
     use core::net::IpAddr;
 
     use proptest::prelude::*;
