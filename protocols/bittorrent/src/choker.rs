@@ -1,14 +1,16 @@
-//! The choker: whom to upload to (spec section 17; Cohen 2003; Legout et al., "Rarest first and choke algorithms are
-//! enough", 2006).
+//! The choker: whom to upload to (spec section 17; Cohen 2003; Legout et al., "Rarest first and
+//! choke algorithms are enough", 2006).
 //!
-//! Every ten seconds a *round* ranks the peers. A leecher gives its *regular* slots to the interested peers that send it
-//! the most, tit for tat, and one *optimistic* slot, for thirty seconds, to a peer drawn by lot, which may turn out
-//! better than they or may be new and have nothing to trade yet. A seed gets nothing back; it serves each peer for a
-//! while and passes on, so that all get the same. Uninterested peers that would have earned a slot are unchoked too
-//! (*extra*): they take nothing until they become interested, and then the slowest regular one has to go.
+//! Every ten seconds a *round* ranks the peers. A leecher gives its *regular* slots to the
+//! interested peers that send it the most, tit for tat, and one *optimistic* slot, for thirty
+//! seconds, to a peer drawn by lot, which may turn out better than they or may be new and have
+//! nothing to trade yet. A seed gets nothing back; it serves each peer for a while and passes on,
+//! so that all get the same. Uninterested peers that would have earned a slot are unchoked too
+//! (*extra*): they take nothing until they become interested, and then the slowest regular one has
+//! to go.
 //!
-//! Between rounds nothing changes but on a peer's farewell or change of interest; so slots do not flicker, and none
-//! stays empty while somebody waits.
+//! Between rounds nothing changes but on a peer's farewell or change of interest; so slots do not
+//! flicker, and none stays empty while somebody waits.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -30,7 +32,8 @@ const NEWCOMER_AGE_MAX: Duration = Duration::from_secs(60);
 /// Newcomers have so many lots in the optimistic draw.
 const NEWCOMER_LOTS: u64 = 3;
 
-/// A seed ranks a peer by how lately it was unchoked for this long, and while it still owes the peer something.
+/// A seed ranks a peer by how lately it was unchoked for this long, and while it still owes the
+/// peer something.
 const RECENT_UNCHOKE: Duration = Duration::from_secs(20);
 
 /// Regular slots when the upload is not limited: what libtorrent does.
@@ -39,8 +42,8 @@ const SLOTS_UNLIMITED: usize = 8;
 /// A connection is not useless before it had this time to become useful.
 const USELESS_AGE_MIN: Duration = Duration::from_secs(60);
 
-/// An interested or interesting connection that carried no payload for this long is useless too: several optimistic
-/// slots passed it by.
+/// An interested or interesting connection that carried no payload for this long is useless too:
+/// several optimistic slots passed it by.
 const USELESS_SILENCE: Duration = Duration::from_secs(300);
 
 /// What the torrent is to the others.
@@ -122,7 +125,8 @@ pub struct Usefulness {
     pub our_interest: Interest,
 }
 
-/// Decides who is unchoked. It knows whom it unchoked: the connections follow its [`Changes`] and nothing else.
+/// Decides who is unchoked. It knows whom it unchoked: the connections follow its [`Changes`] and
+/// nothing else.
 #[derive(Debug)]
 pub struct Choker {
     slots: usize,
@@ -173,7 +177,8 @@ impl Unchoked {
     }
 }
 
-/// Tells how many regular slots an upload limit in bytes a second feeds: mainline's table (spec section 17).
+/// Tells how many regular slots an upload limit in bytes a second feeds: mainline's table (spec
+/// section 17).
 ///
 /// A slot that gets too little earns nothing back, since tit for tat compares us with others.
 #[must_use]
@@ -191,8 +196,9 @@ pub fn slots_for(upload_limit: Option<NonZeroU64>) -> usize {
     }
 }
 
-/// Names the connection to drop when places are short: of those without use in either direction the one without use for
-/// the longest. Young ones are spared (they may be waiting for their first unchoke).
+/// Names the connection to drop when places are short: of those without use in either direction the
+/// one without use for the longest. Young ones are spared (they may be waiting for their first
+/// unchoke).
 #[must_use]
 pub fn useless(now: Instant, peers: &[Usefulness]) -> Option<ConnId> {
     let idle_since = |peer: &Usefulness| peer.last_payload.unwrap_or(peer.connected_at);
@@ -211,8 +217,8 @@ fn wants_nothing(peer: &Usefulness) -> bool {
 }
 
 impl Choker {
-    /// Begins with nobody unchoked. Beside the regular `slots` (see [`slots_for`]) there is one for the optimistic
-    /// unchoke. There is always one regular slot.
+    /// Begins with nobody unchoked. Beside the regular `slots` (see [`slots_for`]) there is one for
+    /// the optimistic unchoke. There is always one regular slot.
     #[must_use]
     pub const fn new(slots: usize) -> Self {
         Self {
@@ -278,8 +284,8 @@ impl Choker {
         )
     }
 
-    /// Notes that `peer` became interested: it is unchoked at once if a slot is free. If it is unchoked already, and
-    /// too many now are, the slowest regular peer goes.
+    /// Notes that `peer` became interested: it is unchoked at once if a slot is free. If it is
+    /// unchoked already, and too many now are, the slowest regular peer goes.
     pub fn interested(&mut self, now: Instant, peer: ConnId) -> Changes {
         let mut next = self.unchoked.clone();
         if next.extra.contains(&peer) {
@@ -296,8 +302,8 @@ impl Choker {
         self.fill(now, next)
     }
 
-    /// Notes that `peer` lost its interest. If it was unchoked it stays so, as one that takes nothing, and the next in
-    /// the ranking gets its slot at once.
+    /// Notes that `peer` lost its interest. If it was unchoked it stays so, as one that takes
+    /// nothing, and the next in the ranking gets its slot at once.
     pub fn uninterested(&mut self, now: Instant, peer: ConnId) -> Changes {
         self.waiting.retain(|waiting| *waiting != peer);
         let mut next = self.unchoked.clone();
@@ -325,8 +331,8 @@ impl Choker {
         self.slots.saturating_add(1)
     }
 
-    /// How many of the slots are drawn by lot this round. A seed keeps all by rank every third round, so that those who
-    /// were drawn before are served to the end.
+    /// How many of the slots are drawn by lot this round. A seed keeps all by rank every third
+    /// round, so that those who were drawn before are served to the end.
     const fn lots(&self, role: Role) -> usize {
         match role {
             Role::Seeding if self.rounds % ROUNDS_PER_OPTIMISTIC == ROUNDS_PER_OPTIMISTIC - 1 => 0,
@@ -348,8 +354,9 @@ impl Choker {
         })
     }
 
-    /// First those unchoked lately or with requests waiting, the last unchoked first; then all others, the fastest
-    /// first. So a peer, once drawn, goes down the list as others are drawn after it, and leaves at the end.
+    /// First those unchoked lately or with requests waiting, the last unchoked first; then all
+    /// others, the fastest first. So a peer, once drawn, goes down the list as others are drawn
+    /// after it, and leaves at the end.
     fn rank_for_seeding(&self, now: Instant, peers: &[PeerView]) -> Vec<ConnId> {
         let interested = peers
             .iter()
@@ -370,9 +377,11 @@ impl Choker {
             .map_or(Duration::MAX, |then| now.since(*then))
     }
 
-    /// Gives the slots that merit leaves over by lot; who won one keeps it for [`ROUNDS_PER_OPTIMISTIC`] rounds.
+    /// Gives the slots that merit leaves over by lot; who won one keeps it for
+    /// [`ROUNDS_PER_OPTIMISTIC`] rounds.
     ///
-    /// When peers snub us, fewer deserve a regular slot and so more than one is drawn: to find better ones sooner.
+    /// When peers snub us, fewer deserve a regular slot and so more than one is drawn: to find
+    /// better ones sooner.
     fn draw(
         &self,
         now: Instant,

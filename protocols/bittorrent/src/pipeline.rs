@@ -1,13 +1,14 @@
-//! The request pipeline of one peer: how many blocks it may owe us, and what to do when it does not pay (spec section
-//! 18).
+//! The request pipeline of one peer: how many blocks it may owe us, and what to do when it does not
+//! pay (spec section 18).
 //!
-//! A peer that waits for our next request sends nothing, so it must owe us at least bandwidth x delay. The pipeline
-//! starts shallow and grows by a block for each that comes, that is twofold each round trip, until blocks wait longer
-//! at the peer than needed or the rate stands still; from then on it follows the rate. It is refilled when half empty:
-//! one write of many requests, not many writes of one.
+//! A peer that waits for our next request sends nothing, so it must owe us at least bandwidth x
+//! delay. The pipeline starts shallow and grows by a block for each that comes, that is twofold
+//! each round trip, until blocks wait longer at the peer than needed or the rate stands still; from
+//! then on it follows the rate. It is refilled when half empty: one write of many requests, not
+//! many writes of one.
 //!
-//! Deeper is not better. What one peer owes cannot be asked of another; and where all fetch from one seed, what is on
-//! its way to several of us at once is what nobody could yet pass on.
+//! Deeper is not better. What one peer owes cannot be asked of another; and where all fetch from
+//! one seed, what is on its way to several of us at once is what nobody could yet pass on.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -28,8 +29,8 @@ const DEPTH_MAX: u32 = 500;
 /// The `reqq` of a peer that does not tell (spec section 8).
 pub const REQUESTS_DEFAULT: u32 = 250;
 
-/// The delay that the depth covers at least: it includes the waiting at the peer, which may serve many (spec section
-/// 18).
+/// The delay that the depth covers at least: it includes the waiting at the peer, which may serve
+/// many (spec section 18).
 const DELAY_MIN: Duration = Duration::from_secs(3);
 
 /// The waiting at the peer that the depth allows for beyond the round trip (spec section 18).
@@ -44,7 +45,8 @@ const TIMEOUT_MIN: Duration = Duration::from_secs(7);
 /// A peer that sent nothing for this long is overdue, however slow it is (spec section 18).
 const TIMEOUT_MAX: Duration = Duration::from_secs(20);
 
-/// A peer that sent nothing for this long snubs us; after twice as long there is no hope (spec section 18).
+/// A peer that sent nothing for this long snubs us; after twice as long there is no hope (spec
+/// section 18).
 const SNUB: Duration = Duration::from_secs(60);
 
 /// What a peer owes us, and how much more it may.
@@ -78,8 +80,8 @@ pub enum Delivery {
 pub enum Verdict {
     /// Nothing to do.
     Fine,
-    /// The peer is silent for too long: let others be asked for what it owes ([`Pipeline::owed`]). What it sends after
-    /// all is still welcome.
+    /// The peer is silent for too long: let others be asked for what it owes ([`Pipeline::owed`]).
+    /// What it sends after all is still welcome.
     Overdue,
     /// It is silent for a minute: the choker should know.
     Snubbing,
@@ -111,7 +113,8 @@ enum Patience {
     Lost,
 }
 
-/// The time between two blocks: its mean and mean deviation, smoothed as TCP does for round trips (RFC 6298).
+/// The time between two blocks: its mean and mean deviation, smoothed as TCP does for round trips
+/// (RFC 6298).
 #[derive(Debug, Clone, Copy)]
 struct Gaps {
     mean: Duration,
@@ -170,8 +173,8 @@ impl Pipeline {
         self.patience >= Patience::Snubbed
     }
 
-    /// Tells how many blocks to ask for now, if the caller has room for `depth_max` of this peer at most: none while
-    /// it owes us more than half or anything overdue, else all that is missing.
+    /// Tells how many blocks to ask for now, if the caller has room for `depth_max` of this peer at
+    /// most: none while it owes us more than half or anything overdue, else all that is missing.
     #[must_use]
     pub fn room(&self, depth_max: u32) -> usize {
         let depth = self.depth.min(depth_max) as usize;
@@ -214,13 +217,14 @@ impl Pipeline {
         Delivery::Asked
     }
 
-    /// Notes that the peer does not owe us `block` any more: it rejected it, or we cancelled it. Tells whether it owed
-    /// it.
+    /// Notes that the peer does not owe us `block` any more: it rejected it, or we cancelled it.
+    /// Tells whether it owed it.
     pub fn forget(&mut self, block: Block) -> bool {
         self.take(block).is_some()
     }
 
-    /// Notes that the peer owes us nothing any more, as when it chokes us without the Fast extension.
+    /// Notes that the peer owes us nothing any more, as when it chokes us without the Fast
+    /// extension.
     pub fn forget_all(&mut self) {
         self.owed.clear();
     }

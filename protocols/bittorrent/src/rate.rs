@@ -1,8 +1,8 @@
 //! Measuring rates and holding to them (spec sections 17, 18 and 24).
 //!
-//! A [`RateMeter`] remembers the bytes of each of the last twenty seconds: the choker ranks peers by all of them, so
-//! that one burst does not decide a round; the pipeline and the display ask for the last few. A [`TokenBucket`] says how
-//! many bytes may pass now.
+//! A [`RateMeter`] remembers the bytes of each of the last twenty seconds: the choker ranks peers
+//! by all of them, so that one burst does not decide a round; the pipeline and the display ask for
+//! the last few. A [`TokenBucket`] says how many bytes may pass now.
 
 use core::num::NonZeroU64;
 use core::time::Duration;
@@ -16,13 +16,16 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// The seconds that a [`RateMeter`] remembers: two rounds of the choker (spec section 17).
 const ROLLING_SECONDS: u64 = 20;
 
-/// The whole seconds that make up the rate of the moment: long enough to be calm, short enough to follow.
+/// The whole seconds that make up the rate of the moment: long enough to be calm, short enough to
+/// follow.
 const RECENT_SECONDS: u64 = 4;
 
-/// A rate of the moment is not computed from less time than this: the first block of a peer is not yet a rate.
+/// A rate of the moment is not computed from less time than this: the first block of a peer is not
+/// yet a rate.
 const SHORTEST_NANOS: u64 = NANOS_PER_SECOND / 4;
 
-/// The time for which a [`TokenBucket`] may save up: several turns of the driver, no burst that a router feels.
+/// The time for which a [`TokenBucket`] may save up: several turns of the driver, no burst that a
+/// router feels.
 const BURST_NANOS: u64 = NANOS_PER_SECOND / 4;
 
 /// A [`TokenBucket`] saves up at least so many bytes, or a low limit would never let a block pass.
@@ -70,15 +73,15 @@ impl RateMeter {
 
     /// Tells the mean rate of the last twenty seconds, in bytes a second: what the choker ranks by.
     ///
-    /// A meter younger than that is measured as if nothing had passed before, so that nobody gets to the top by one
-    /// block.
+    /// A meter younger than that is measured as if nothing had passed before, so that nobody gets
+    /// to the top by one block.
     #[must_use]
     pub fn rolling(&self, now: Instant) -> u64 {
         self.last(now, ROLLING_SECONDS) / ROLLING_SECONDS
     }
 
-    /// Tells the rate of the moment, in bytes a second: the mean of the last four whole seconds and the one begun, or
-    /// of the meter's life if that is shorter.
+    /// Tells the rate of the moment, in bytes a second: the mean of the last four whole seconds and
+    /// the one begun, or of the meter's life if that is shorter.
     #[must_use]
     pub fn recent(&self, now: Instant) -> u64 {
         let begun = now.as_nanos() % NANOS_PER_SECOND;
@@ -116,8 +119,9 @@ impl RateMeter {
 
 /// Lets a limited number of bytes pass a second, with short bursts.
 ///
-/// It holds one moment only: when the bucket will be full again. What passes moves it on; debts are possible, since
-/// bytes that have come cannot be sent back, and are paid before anything else passes.
+/// It holds one moment only: when the bucket will be full again. What passes moves it on; debts are
+/// possible, since bytes that have come cannot be sent back, and are paid before anything else
+/// passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenBucket {
     /// Bytes a second; `None` lets everything pass.
@@ -163,7 +167,8 @@ impl TokenBucket {
         }
     }
 
-    /// Tells when `bytes` may pass, at the latest when the bucket is full; `now` if they may already.
+    /// Tells when `bytes` may pass, at the latest when the bucket is full; `now` if they may
+    /// already.
     #[must_use]
     pub fn next_refill(&self, now: Instant, bytes: u64) -> Instant {
         let Some(rate) = self.rate else { return now };

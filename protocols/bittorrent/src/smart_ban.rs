@@ -48,8 +48,8 @@ struct Evidence {
 }
 
 impl SmartBan {
-    /// Takes up the case of a piece whose hash was wrong: the `digests` of its blocks in order (none
-    /// if they are unknown), and who sent each block.
+    /// Takes up the case of a piece whose hash was wrong: the `digests` of its blocks in order
+    /// (none if they are unknown), and who sent each block.
     pub fn failed(
         &mut self,
         piece: PieceIndex,

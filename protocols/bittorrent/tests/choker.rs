@@ -1,14 +1,15 @@
-//! The choker, round by round: the examples of the specification (section 17), and what must hold for any peers.
+//! The choker, round by round: the examples of the specification (section 17), and what must hold
+//! for any peers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use machine::{ConnId, Instant, Rng, Seed};
-use manyhop_bittorrent::choker::{
+use bittorrent::choker::{
     Changes, Choker, Diligence, Interest, PeerView, ROUND, Requests, Role, Usefulness, slots_for,
     useless,
 };
+use machine::{ConnId, Instant, Rng, Seed};
 use proptest::prelude::*;
 
 const KIB: u64 = 1024;
@@ -344,8 +345,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Never more interested peers are unchoked than there are slots, none waits while a slot is free, and the changes
-    /// told are exactly what changed.
+    /// Never more interested peers are unchoked than there are slots, none waits while a slot is
+    /// free, and the changes told are exactly what changed.
     #[test]
     fn slots_are_neither_exceeded_nor_wasted(
         slots in 1usize..6,

@@ -1,7 +1,8 @@
-//! How the content of a torrent is cut: into pieces, and those into blocks (spec sections 8 and 24).
+//! How the content of a torrent is cut: into pieces, and those into blocks (spec sections 8 and
+//! 24).
 //!
-//! All pieces have one length but the last, which may be shorter; all blocks have [`BLOCK_LEN`] bytes but the last of
-//! each piece. So two numbers tell everything, and nothing needs a table.
+//! All pieces have one length but the last, which may be shorter; all blocks have [`BLOCK_LEN`]
+//! bytes but the last of each piece. So two numbers tell everything, and nothing needs a table.
 
 use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
 
@@ -16,8 +17,8 @@ pub struct Layout {
 impl Layout {
     /// Cuts `total_len` bytes into pieces of `piece_len` bytes.
     ///
-    /// A `piece_len` of zero is taken as one; pieces beyond the 32 bits of an index are cut off. The reader of the
-    /// metainfo refuses both.
+    /// A `piece_len` of zero is taken as one; pieces beyond the 32 bits of an index are cut off.
+    /// The reader of the metainfo refuses both.
     #[must_use]
     pub fn new(total_len: u64, piece_len: u32) -> Self {
         let piece_len = piece_len.max(1);
@@ -69,7 +70,8 @@ impl Layout {
         Block { piece, begin, len }
     }
 
-    /// Tells the number of `block` within its piece, if it is a block of this cut, whole and in its place.
+    /// Tells the number of `block` within its piece, if it is a block of this cut, whole and in its
+    /// place.
     #[must_use]
     pub fn index_of(&self, block: Block) -> Option<u32> {
         let index = block.begin / BLOCK_LEN;

@@ -1,9 +1,11 @@
-//! The pieces begun and not yet verified: which of their blocks were asked of whom, and who sent them.
+//! The pieces begun and not yet verified: which of their blocks were asked of whom, and who sent
+//! them.
 //!
-//! Only here is there a record for each block, and only so many pieces are open at a time as there is memory for their
-//! payload, so the records are small beside what they describe. A piece comes from one peer where possible: then one
-//! bad piece names one liar, and a fast peer is not held up by slow ones. So each open piece says who may take blocks
-//! of it ([`Sharing`]), until nothing better is left.
+//! Only here is there a record for each block, and only so many pieces are open at a time as there
+//! is memory for their payload, so the records are small beside what they describe. A piece comes
+//! from one peer where possible: then one bad piece names one liar, and a fast peer is not held up
+//! by slow ones. So each open piece says who may take blocks of it ([`Sharing`]), until nothing
+//! better is left.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -1,14 +1,16 @@
 //! Rarest first: the wanted pieces in the order of how few peers have them (spec section 16).
 //!
-//! The pieces of one priority stand in one list, sorted by availability into buckets that follow each other without
-//! gaps. `place` tells where in the list a piece stands, and `start` where each bucket begins. When one more peer has a
-//! piece, the piece changes places with the last of its bucket, and the border moves by one: it is now the first of the
-//! next bucket. So a `have` costs O(1), however many pieces there are, and the rarest piece is always at the front.
+//! The pieces of one priority stand in one list, sorted by availability into buckets that follow
+//! each other without gaps. `place` tells where in the list a piece stands, and `start` where each
+//! bucket begins. When one more peer has a piece, the piece changes places with the last of its
+//! bucket, and the border moves by one: it is now the first of the next bucket. So a `have` costs
+//! O(1), however many pieces there are, and the rarest piece is always at the front.
 //!
-//! **How picks spread.** The order within a bucket follows the history of `have` messages, which all nodes of a swarm
-//! hear alike; if each took the first, all would ask for the same piece. So a pick begins at a random member of the
-//! bucket. With one seed and n leechers, each rarest piece is then asked of the seed mostly by one of them, and the
-//! others find it less rare as soon as the first announces it.
+//! **How picks spread.** The order within a bucket follows the history of `have` messages, which
+//! all nodes of a swarm hear alike; if each took the first, all would ask for the same piece. So a
+//! pick begins at a random member of the bucket. With one seed and n leechers, each rarest piece is
+//! then asked of the seed mostly by one of them, and the others find it less rare as soon as the
+//! first announces it.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -20,7 +22,8 @@ use super::Priority;
 use crate::bitfield::Bitfield;
 use crate::numbers::PieceIndex;
 
-/// Pieces that at least so many peers have are equally common: nobody has more useful connections (spec section 16).
+/// Pieces that at least so many peers have are equally common: nobody has more useful connections
+/// (spec section 16).
 const COMMON: u16 = 255;
 
 /// Stands in `place` for a piece that is in no list.
@@ -126,7 +129,8 @@ impl RarestFirst {
         self.swap(class, self.place[index], border);
     }
 
-    /// Makes `piece` a candidate, unless its priority is to be skipped. Costs O(buckets of more common pieces).
+    /// Makes `piece` a candidate, unless its priority is to be skipped. Costs O(buckets of more
+    /// common pieces).
     pub(super) fn insert(&mut self, piece: PieceIndex) {
         let index = piece.0 as usize;
         if self.place.get(index) != Some(&NOWHERE) {
@@ -183,7 +187,8 @@ impl RarestFirst {
         }
     }
 
-    /// Finds a candidate that `has` has: of the highest priority, of those the rarest, of those one at random.
+    /// Finds a candidate that `has` has: of the highest priority, of those the rarest, of those one
+    /// at random.
     ///
     /// Costs O(candidates passed over): O(1) for a seed.
     pub(super) fn rarest(&self, has: &Bitfield, rng: &mut Rng) -> Option<PieceIndex> {
@@ -400,7 +405,8 @@ mod tests {
         (0..64).for_each(|piece| rarest.insert(PieceIndex(piece)));
         let mut rng = Rng::new(Seed(1), 0, 0);
         let picks = (0..64).filter_map(|_| rarest.rarest(&Bitfield::all(64), &mut rng));
-        // 64 throws into 64 urns leave 64 / e = 23.5 empty, give or take 2.5; ten deviations are 25.
+        // 64 throws into 64 urns leave 64 / e = 23.5 empty, give or take 2.5; ten deviations are
+        // 25.
         assert!(picks.collect::<BTreeSet<_>>().len() > 64 - 49);
     }
 
