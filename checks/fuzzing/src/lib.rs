@@ -15,7 +15,7 @@
 //! bug that was fixed, gets a name that says what it is.
 //!
 //! To add a format:
-//! 1. write its function in the module of its layer, and name it in [`targets!`] below;
+//! 1. write its function in the module of its layer, and name it in `targets!` below;
 //! 2. put ten or more small inputs into `fuzz/corpus/<name>/`, valid and broken ones;
 //! 3. run `cargo test -p manyhop-fuzzing`, which prints the lines that `fuzz/` still lacks.
 

@@ -31,7 +31,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For files: 100 levels, and 2,000,000 items, which is a torrent of some 300,000 files.
+    /// For files: 100 levels, and 2,000,000 items, which is a torrent of some 280,000 files.
     pub const FILE: Self = Self {
         depth: 100,
         items: 2_000_000,

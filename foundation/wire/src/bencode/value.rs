@@ -222,7 +222,7 @@ fn first_length(values: &[u8]) -> Option<usize> {
                 depth = depth.checked_sub(1)?;
                 at += 1;
             }
-            b'i' => at += 1 + memchr::memchr(b'e', values.get(at..)?)?,
+            b'i' => at += 1 + values.get(at..)?.iter().position(|byte| *byte == b'e')?,
             _ => at = string_end(values, at)?,
         }
         if depth == 0 {
