@@ -220,8 +220,10 @@ pub fn a_span_goes_out_in_its_place(stage: &mut impl Stage) {
         Command::new(move |_, io| {
             let conn = io.connect(Target::Endpoint(there));
             io.send(conn, b"[");
-            io.send_span(conn, b"head:", span(FILE, 10_000, 70_000));
-            io.send_span(conn, b",", span(FileId::PADDING, 0, 3));
+            io.send(conn, b"head:");
+            io.send_span(conn, span(FILE, 10_000, 70_000));
+            io.send(conn, b",");
+            io.send_span(conn, span(FileId::PADDING, 0, 3));
             io.send(conn, b"]");
             io.close(conn);
         }),
@@ -240,7 +242,8 @@ pub fn an_unreadable_span_ends_the_connection(stage: &mut impl Stage) {
         sender,
         Command::new(move |_, io| {
             let conn = io.connect(Target::Endpoint(there));
-            io.send_span(conn, b"head", span(FILE, 0, 11));
+            io.send(conn, b"head");
+            io.send_span(conn, span(FILE, 0, 11));
         }),
     );
     for actor in [sender, listener] {

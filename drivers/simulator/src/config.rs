@@ -1,0 +1,343 @@
+//! What a simulated world is like: its seed, its network, its disks, and each node's place in it.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use machine::{Endpoint, Rng, Seed, SlotPlan};
+
+/// A world.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where all chance comes from.
+    pub seed: Seed,
+    /// What lies between the nodes.
+    pub network: Network,
+    /// What lies below them.
+    pub disk: DiskModel,
+}
+
+/// What lies between the nodes. The probabilities are those of datagrams: a stream repeats what
+/// is lost, so that only its delay would show it.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// How long a message is under way between two nodes, one way.
+    pub latency: Latency,
+    /// Up to this much is added to a datagram's latency, drawn for each: what differs may overtake.
+    pub jitter: Duration,
+    /// How likely a datagram is lost.
+    pub loss: Chance,
+    /// How likely a datagram comes twice.
+    pub duplication: Chance,
+    /// How likely some bytes of a datagram are damaged.
+    pub damage: Chance,
+    /// How many bytes a stream may have under way that the receiver's node has not taken yet.
+    pub window: u32,
+    /// Where streams cut what is sent.
+    pub cuts: Cuts,
+    /// When a connection to a silent host counts as timed out.
+    pub connect_timeout: Duration,
+    /// When a connection over which nothing gets through counts as timed out.
+    pub stream_timeout: Duration,
+    /// How datagrams travel.
+    pub form: Form,
+}
+
+/// How long messages are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// The same between all.
+    Constant(Duration),
+    /// Drawn once for each pair of nodes, the same in both directions.
+    Uniform {
+        /// The least.
+        min: Duration,
+        /// The greatest.
+        max: Duration,
+    },
+}
+
+/// How likely something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Chance(u64);
+
+/// Where streams cut what is sent on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cuts {
+    /// Where the sender did, every 16 KiB at the latest: cheap.
+    AsSent,
+    /// Anywhere: what the sockets of a real net do on a bad day.
+    Anywhere,
+}
+
+/// How datagrams travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As values. Their length on the wire is charged all the same.
+    Values,
+    /// As bytes, encoded and decoded on the way: dearer, and the trace must be the same.
+    Bytes,
+}
+
+/// How fast a link is, in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bandwidth {
+    /// 0 has no limit.
+    bytes_a_second: u64,
+}
+
+/// What lies below the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskModel {
+    /// Whether payload has content.
+    pub payload: Payload,
+    /// How long each job takes, whatever its length.
+    pub access: Duration,
+    /// How fast bytes are hashed, written and read, on top of it.
+    pub speed: Bandwidth,
+}
+
+/// Whether payload has content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// Files have bytes, pieces are hashed: whatever is damaged is found.
+    Real,
+    /// All payload is one shared block of zeros, and only lengths are kept: hashing is free, and
+    /// whatever was completely put together counts as right.
+    Shared,
+}
+
+/// A node's place in the world.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Where it is reached; datagrams leave from the first of the receiver's family. The listener
+    /// of each has the number of its position.
+    pub(crate) addresses: Vec<Endpoint>,
+    pub(crate) reach: Reach,
+    pub(crate) up: Bandwidth,
+    pub(crate) down: Bandwidth,
+    pub(crate) slots: SlotPlan,
+    pub(crate) connections_max: usize,
+}
+
+/// Whether strangers can connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Open,
+    Deaf,
+}
+
+/// An endpoint for the so-many-eth node: an address of 10.0.0.0/8 (RFC 1918), which has room for
+/// 2^24 nodes, and one port for all.
+#[must_use]
+pub fn endpoint(number: u32) -> Endpoint {
+    let [_, a, b, c] = number.to_be_bytes();
+    Endpoint::new(Ipv4Addr::new(10, a, b, c).into(), PORT)
+}
+
+/// The port of [`endpoint`]: the first of BitTorrent's usual ones.
+const PORT: u16 = 6881;
+
+impl Config {
+    /// A world of 50 ms latency without faults, where payload is real.
+    #[must_use]
+    pub const fn new(seed: Seed) -> Self {
+        Self {
+            seed,
+            network: Network::new(),
+            disk: DiskModel::new(Payload::Real),
+        }
+    }
+}
+
+impl Network {
+    /// 50 ms between all, no faults, windows of 256 KiB, and the patience of a usual system.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            latency: Latency::Constant(Duration::from_millis(50)),
+            jitter: Duration::ZERO,
+            loss: Chance::NEVER,
+            duplication: Chance::NEVER,
+            damage: Chance::NEVER,
+            window: 256 * 1024,
+            cuts: Cuts::AsSent,
+            connect_timeout: Duration::from_secs(30),
+            stream_timeout: Duration::from_secs(120),
+            form: Form::Values,
+        }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Latency {
+    /// Tells the latency between two nodes, by their numbers.
+    pub(crate) fn between(self, seed: Seed, one: u32, other: u32) -> Duration {
+        match self {
+            Self::Constant(latency) => latency,
+            Self::Uniform { min, max } => {
+                let (low, high) = (one.min(other), one.max(other));
+                let mut rng = Rng::new(seed, PAIRS | u64::from(low), u64::from(high));
+                let spread = max.saturating_sub(min).as_nanos();
+                let spread = u64::try_from(spread).unwrap_or(u64::MAX - 1);
+                min + Duration::from_nanos(rng.below(spread + 1))
+            }
+        }
+    }
+}
+
+/// Keeps the chance of pairs of nodes apart from the chance of nodes and of messages.
+const PAIRS: u64 = 1 << 62;
+
+impl Chance {
+    /// It does not happen.
+    pub const NEVER: Self = Self(0);
+    /// It happens each time.
+    pub const ALWAYS: Self = Self(u64::MAX);
+
+    /// A probability between 0 and 1; what lies outside counts as the nearer of them.
+    #[must_use]
+    pub fn of(probability: f64) -> Self {
+        // 2^64 as a float; casts of floats stop at the ends of the range.
+        Self((probability * 18_446_744_073_709_551_616.0) as u64)
+    }
+
+    /// Draws whether it happens.
+    pub(crate) fn strikes(self, rng: &mut Rng) -> bool {
+        self == Self::ALWAYS || rng.next_u64() < self.0
+    }
+}
+
+impl Bandwidth {
+    /// No limit.
+    pub const UNLIMITED: Self = Self { bytes_a_second: 0 };
+
+    /// So many bits a second, as links are sold; below 8 there is no limit.
+    #[must_use]
+    pub const fn bits_a_second(bits: u64) -> Self {
+        Self::bytes_a_second(bits / 8)
+    }
+
+    /// So many bytes a second; 0 has no limit.
+    #[must_use]
+    pub const fn bytes_a_second(bytes_a_second: u64) -> Self {
+        Self { bytes_a_second }
+    }
+
+    /// How many nanoseconds so many bytes take.
+    pub(crate) const fn nanos(self, bytes: usize) -> u64 {
+        match (bytes as u64)
+            .saturating_mul(1_000_000_000)
+            .checked_div(self.bytes_a_second)
+        {
+            Some(nanos) => nanos,
+            None => 0,
+        }
+    }
+}
+
+impl DiskModel {
+    /// A disk that answers after a tenth of a millisecond.
+    #[must_use]
+    pub const fn new(payload: Payload) -> Self {
+        Self {
+            payload,
+            access: Duration::from_micros(100),
+            speed: Bandwidth::UNLIMITED,
+        }
+    }
+}
+
+impl NodeConfig {
+    /// A node that listens at an endpoint, with an unlimited link and no memory for pieces.
+    #[must_use]
+    pub fn at(endpoint: Endpoint) -> Self {
+        Self {
+            addresses: vec![endpoint],
+            reach: Reach::Open,
+            up: Bandwidth::UNLIMITED,
+            down: Bandwidth::UNLIMITED,
+            slots: SlotPlan { count: 0, len: 0 },
+            connections_max: usize::MAX,
+        }
+    }
+
+    /// Gives the node a further address, as one of the other family.
+    #[must_use]
+    pub fn and_at(mut self, endpoint: Endpoint) -> Self {
+        self.addresses.push(endpoint);
+        self
+    }
+
+    /// Limits its link in both directions.
+    #[must_use]
+    pub const fn with_link(mut self, up: Bandwidth, down: Bandwidth) -> Self {
+        self.up = up;
+        self.down = down;
+        self
+    }
+
+    /// Gives it memory for pieces.
+    #[must_use]
+    pub const fn with_slots(mut self, slots: SlotPlan) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// Limits its connections, those that it opened and those that it accepted.
+    #[must_use]
+    pub const fn with_connections(mut self, max: usize) -> Self {
+        self.connections_max = max;
+        self
+    }
+
+    /// Lets nobody connect to it.
+    #[must_use]
+    pub const fn without_listener(mut self) -> Self {
+        self.reach = Reach::Deaf;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_has_one_latency_in_both_directions() {
+        let (min, max) = (Duration::from_millis(10), Duration::from_millis(20));
+        let model = Latency::Uniform { min, max };
+        let latencies: Vec<_> = (1..20)
+            .map(|node| model.between(Seed(1), 0, node))
+            .collect();
+        assert!(
+            latencies
+                .iter()
+                .all(|&latency| min <= latency && latency <= max)
+        );
+        assert!(latencies.windows(2).any(|pair| pair[0] != pair[1]));
+        assert_eq!(model.between(Seed(1), 3, 5), model.between(Seed(1), 5, 3));
+    }
+
+    #[test]
+    fn bandwidth_is_time_for_bytes() {
+        assert_eq!(Bandwidth::bits_a_second(10_000_000).nanos(1250), 1_000_000);
+        assert_eq!(Bandwidth::UNLIMITED.nanos(1 << 40), 0);
+    }
+
+    #[test]
+    fn chance_is_what_it_says() {
+        let mut rng = Rng::new(Seed(1), 0, 0);
+        let struck = (0..10_000)
+            .filter(|_| Chance::of(0.25).strikes(&mut rng))
+            .count();
+        // Binomial: six standard deviations are 260.
+        assert!((2240..=2760).contains(&struck), "{struck}");
+        assert!(!Chance::of(-1.0).strikes(&mut rng));
+        assert!(Chance::of(1.0).strikes(&mut rng));
+    }
+}
