@@ -24,6 +24,8 @@
 
 pub mod promises;
 mod puppet;
+pub mod runtime;
+pub mod simulator;
 mod stage;
 
 pub use puppet::{Act, Command, Message, Puppet, React, Seen, Sight};

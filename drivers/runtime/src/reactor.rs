@@ -332,7 +332,7 @@ impl<P: Protocol> Reactor<P> {
             self.turn(Input::Wake);
             assert!(
                 self.node.next_wakeup().is_none_or(|due| due > now),
-                "after a wake-up the node's next one must lie in the future, or it would spin"
+                "the node's deadline must lie in the future after a wake, or it would spin"
             );
         }
     }

@@ -4,7 +4,8 @@
 //! has threads of its own, as many as there are processors, and each hashes sixteen pieces side by
 //! side; writing new pieces does not wait for it.
 
-use hardware::{LANES_MAX, Sha1Lanes, Width};
+use hardware::{LANES_MAX, Sha1Lanes, Width, sha1_many};
+use machine::disk::DIGEST_BLOCK_LEN;
 use machine::{DiskDone, DiskError, Expect, FileSpan, JobId};
 
 use super::slots::Piece;
@@ -51,12 +52,29 @@ pub(super) fn check(batch: Vec<Check>, files: &Files, replies: &Replies) {
         let outcome = match reader.failure {
             Some(failure) => Err(failure),
             None if digest == expected => Ok(DiskDone::Checked),
-            None => Err(DiskError::Mismatch {
-                blocks: Box::default(),
-            }),
+            None => Err(mismatch(files, &check.from)),
         };
         replies.send(check.job, outcome, Piece::default());
     }
+}
+
+/// Reads a wrong piece once more, for the digests of its blocks. That wrong pieces cost more is no
+/// loss: they are few, or the file is a new one and full of holes, which are read from nowhere.
+fn mismatch(files: &Files, from: &[FileSpan]) -> DiskError {
+    let mut reader = Reader::new(from);
+    let mut memory = vec![0; LANES_MAX * DIGEST_BLOCK_LEN as usize];
+    let mut digests = Vec::new();
+    loop {
+        let read = reader.read(files, &mut memory);
+        if read.is_empty() {
+            break;
+        }
+        let blocks: Vec<&[u8]> = read.chunks(DIGEST_BLOCK_LEN as usize).collect();
+        digests.extend(sha1_many(&blocks));
+    }
+    reader.failure.unwrap_or(DiskError::Mismatch {
+        blocks: digests.into(),
+    })
 }
 
 impl Reader {

@@ -120,18 +120,41 @@ impl Place {
     }
 
     /// Opens the file to read it.
-    pub(super) fn open_to_read(&self) -> io::Result<OwnedFd> {
+    ///
+    /// # Errors
+    /// When there is no such file, or what stands there is no file, or lies behind a symbolic link.
+    pub fn open_to_read(&self) -> io::Result<OwnedFd> {
         let folder = self.open_folder(Missing::Refuse)?;
         self.open_file(&folder, OFlags::RDONLY)
     }
 
     /// Opens the file to write it (and read it), and makes it if it is missing.
-    pub(super) fn open_to_write(&self) -> io::Result<OwnedFd> {
+    ///
+    /// # Errors
+    /// As for reading; also when it cannot be made, or is for reading only.
+    pub fn open_to_write(&self) -> io::Result<OwnedFd> {
         if self.access == Access::ReadOnly {
             return Err(Errno::ACCESS.into());
         }
         let folder = self.open_folder(Missing::Make)?;
         self.open_file(&folder, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    /// Puts a symbolic link in the place of the file, unless that very link is there. The caller
+    /// sees to it that `target` leads to no place outside of the folder.
+    ///
+    /// # Errors
+    /// When something else stands there, or it cannot be made.
+    pub fn link_to(&self, target: &OsStr) -> io::Result<()> {
+        let folder = self.open_folder(Missing::Make)?;
+        match rustix::fs::symlinkat(target, &folder, &self.name) {
+            Err(Errno::EXIST) => {
+                let found = rustix::fs::readlinkat(&folder, &self.name, Vec::new());
+                let is_same = found.is_ok_and(|found| found.as_bytes() == target.as_bytes());
+                is_same.then_some(()).ok_or_else(|| Errno::EXIST.into())
+            }
+            made => Ok(made?),
+        }
     }
 
     fn open_file(&self, folder: &impl AsFd, flags: OFlags) -> io::Result<OwnedFd> {
@@ -257,6 +280,22 @@ mod tests {
             assert!(place(&root, names).open_to_write().is_err(), "{names:?}");
         }
         assert!(!outside.path().join("new").exists());
+    }
+
+    #[test]
+    fn a_link_is_made_once_and_replaces_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("file"), "x").expect("written");
+        let root = Root::open(folder.path()).expect("opens");
+        let link = place(&root, &["a", "link"]);
+        let target = OsStr::new("../file");
+        for _ in 0..2 {
+            link.link_to(target).expect("there");
+        }
+        let found = std::fs::read_link(folder.path().join("a/link")).expect("a link");
+        assert_eq!(found, Path::new("../file"));
+        assert!(link.link_to(OsStr::new("other")).is_err());
+        assert!(place(&root, &["file"]).link_to(target).is_err());
     }
 
     #[test]

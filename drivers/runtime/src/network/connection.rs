@@ -2,11 +2,11 @@
 
 use std::mem;
 
-use machine::{CloseReason, Endpoint, Instant};
+use machine::{BACKLOG_HIGH, BACKLOG_LOW, CloseReason, Endpoint, Instant};
 use mio::net::TcpStream;
 
 use super::dial::Dial;
-use super::out_queue::{HIGH_MARK, LOW_MARK, OutQueue};
+use super::out_queue::OutQueue;
 use super::stream::Stream;
 use super::tls::TlsStream;
 
@@ -19,7 +19,7 @@ pub(crate) struct Connection {
     pub(crate) paused: bool,
     /// It stands in the queue of those that may have something to read.
     pub(crate) queued: bool,
-    /// The backlog has been above the high mark and not yet below the low mark.
+    /// The backlog has reached the high mark and not yet fallen below the low one.
     congested: bool,
     /// The node closed it before it was open; what was sent until then is still owed.
     pub(crate) abandoned: bool,
@@ -69,14 +69,14 @@ impl Connection {
 
     /// Notes that bytes were added to the backlog.
     pub(crate) const fn grew(&mut self) {
-        if self.out.backlog() > HIGH_MARK {
+        if self.out.backlog() >= BACKLOG_HIGH {
             self.congested = true;
         }
     }
 
     /// Notes that bytes have left; tells whether a congestion is over.
     pub(crate) const fn shrank(&mut self) -> bool {
-        let relieved = self.congested && self.out.backlog() < LOW_MARK;
+        let relieved = self.congested && self.out.backlog() < BACKLOG_LOW;
         if relieved {
             self.congested = false;
         }

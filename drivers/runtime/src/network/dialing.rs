@@ -60,7 +60,7 @@ impl Network {
         let addresses = match answer.addresses {
             Ok(addresses) => addresses,
             Err(ResolveError::NotFound) => return self.end(conn, CloseReason::NameNotFound),
-            Err(ResolveError::Unavailable) => return self.end(conn, CloseReason::TimedOut),
+            Err(ResolveError::Unavailable) => return self.end(conn, CloseReason::Unreachable),
         };
         let secure = match answer.protection {
             Protection::None => None,

@@ -10,13 +10,6 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use machine::FileSpan;
 
-/// The backlog above which a connection counts as congested, in bytes: enough to fill a path of
-/// 20 Mbit/s and 100 ms while the node sleeps.
-pub(crate) const HIGH_MARK: usize = 256 * 1024;
-
-/// The backlog below which a congested connection is told that there is room, in bytes.
-pub(crate) const LOW_MARK: usize = 64 * 1024;
-
 /// How many segments go into one system call. (The system's own limit is 1,024.)
 pub(crate) const SLICES_MAX: usize = 32;
 
