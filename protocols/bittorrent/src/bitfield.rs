@@ -364,7 +364,8 @@ mod tests {
                     model.remove(&index)
                 };
                 let piece = PieceIndex(index);
-                prop_assert_eq!(if add { bitfield.set(piece) } else { bitfield.clear(piece) }, news);
+                let noted = if add { bitfield.set(piece) } else { bitfield.clear(piece) };
+                prop_assert_eq!(noted, news);
             }
             prop_assert_eq!(indices(&bitfield), model.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(bitfield.count() as usize, model.len());

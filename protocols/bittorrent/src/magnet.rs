@@ -480,7 +480,9 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in "(magnet:\\?)?(.|[&=%.:a-zA-Z0-9-]|&xt=urn:btih:|&so=|&x.pe=){0,60}") {
+        fn no_text_panics(
+            text in "(magnet:\\?)?(.|[&=%.:a-zA-Z0-9-]|&xt=urn:btih:|&so=|&x.pe=){0,60}",
+        ) {
             let _ = text.parse::<Magnet>();
         }
     }

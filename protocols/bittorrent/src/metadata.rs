@@ -5,8 +5,9 @@
 //! blocks are there and the hash is right, so:
 //!
 //! - Peers that claim different lengths are asked for different dictionaries, side by side.
-//! - When a hash is wrong, all blocks go. If they came from one peer, it lied. Otherwise all who gave some are suspects,
-//!   and each of them is from then on asked for a dictionary of its own: the next time, there is only one to blame.
+//! - When a hash is wrong, all blocks go. If they came from one peer, it lied. Otherwise all who
+//!   gave some are suspects, and each of them is from then on asked for a dictionary of its own:
+//!   the next time, there is only one to blame.
 //! - What is held in all stays below [`HELD_MAX`], however many lengths are claimed.
 
 use alloc::collections::BTreeMap;

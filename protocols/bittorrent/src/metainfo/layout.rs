@@ -412,7 +412,8 @@ mod tests {
             for piece in (0..layout.piece_count()).map(PieceIndex) {
                 for span in layout.spans_of_piece(piece) {
                     prop_assert!(layout.pieces_of(span.file).any(|of_file| of_file == piece));
-                    found.extend((0..span.len).map(|at| (span.file.0, span.offset + u64::from(at))));
+                    let offsets = span.offset..span.offset + u64::from(span.len);
+                    found.extend(offsets.map(|offset| (span.file.0, offset)));
                 }
             }
             prop_assert_eq!(found, bytes);

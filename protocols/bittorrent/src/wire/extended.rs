@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn has_the_bytes_of_the_specification() {
-        let bytes = b"d1:md11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei123e1:pi6881e4:reqqi500e1:v4:teste";
+        let bytes = b"d1:md11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei123e\
+                      1:pi6881e4:reqqi500e1:v4:teste";
         let handshake = ExtensionHandshake {
             extensions: vec![(Extension::Metadata, 2), (Extension::PeerExchange, 1)],
             client: Some("test".into()),
@@ -271,7 +272,8 @@ mod tests {
 
     #[test]
     fn overlooks_what_makes_no_sense() {
-        let bytes = b"d1:md11:lt_donthavei256e11:ut_metadatai-1e6:ut_pex1:xe1:pi70000e4:reqq0:1:vi1e6:yourip3:abce";
+        let bytes = b"d1:md11:lt_donthavei256e11:ut_metadatai-1e6:ut_pex1:xe1:pi70000e\
+                      4:reqq0:1:vi1e6:yourip3:abce";
         assert_eq!(
             ExtensionHandshake::parse(bytes),
             Ok(ExtensionHandshake::default())

@@ -278,6 +278,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use ::wire::Encode;
+    use proptest::collection::vec as vec_of;
     use proptest::prelude::*;
 
     use super::*;
@@ -413,7 +414,7 @@ mod tests {
     }
 
     fn any_message() -> impl Strategy<Value = Message> {
-        let bytes = || proptest::collection::vec(any::<u8>(), 0..300).prop_map(Bytes::from);
+        let bytes = || vec_of(any::<u8>(), 0..300).prop_map(Bytes::from);
         prop_oneof![
             Just(Message::KeepAlive),
             Just(Message::Choke),
@@ -438,8 +439,8 @@ mod tests {
     proptest! {
         #[test]
         fn messages_survive_the_wire_however_it_is_cut(
-            sent in proptest::collection::vec(any_message(), 0..20),
-            chunks in proptest::collection::vec(1usize..100, 1..10),
+            sent in vec_of(any_message(), 0..20),
+            chunks in vec_of(1usize..100, 1..10),
         ) {
             let bytes: Vec<u8> = sent.iter().flat_map(Encode::encoded).collect();
             let received = frames(&bytes, &chunks, &mut Framing::new(None));
@@ -448,8 +449,8 @@ mod tests {
 
         #[test]
         fn frames_do_not_depend_on_the_cuts(
-            bytes in proptest::collection::vec(prop_oneof![Just(0u8), 0u8..24, any::<u8>()], 0..600),
-            chunks in proptest::collection::vec(1usize..100, 1..10),
+            bytes in vec_of(prop_oneof![Just(0u8), 0u8..24, any::<u8>()], 0..600),
+            chunks in vec_of(1usize..100, 1..10),
         ) {
             let joined = |frames: Result<Vec<Frame>, Malformed>| frames.map(|frames| join(&frames));
             let whole = frames(&bytes, &[bytes.len()], &mut Framing::new(None));

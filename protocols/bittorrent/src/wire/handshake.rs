@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn has_the_bytes_of_the_specification() {
         let hex = "13426974546f7272656e742070726f746f636f6c0000000000100015\
-                   079742fa6bc8444fdf83825fd7ef8a922cf02d312d5858303030312d6162636465666768696a6b6c";
+                   079742fa6bc8444fdf83825fd7ef8a922cf02d31\
+                   2d5858303030312d6162636465666768696a6b6c";
         let bytes = example().encoded();
         assert_eq!(::wire::text::to_hex(&bytes), hex);
         assert_eq!(Handshake::decode_whole(&bytes, "handshake"), Ok(example()));
@@ -238,7 +239,8 @@ mod tests {
         fn survives_the_wire(reserved: [u8; 8], hash: [u8; 20], id: [u8; 20]) {
             let start = HandshakeStart { reserved: Reserved(reserved), info_hash: InfoHash(hash) };
             let handshake = Handshake { start, peer_id: PeerId(id) };
-            prop_assert_eq!(Handshake::decode_whole(&handshake.encoded(), "handshake"), Ok(handshake));
+            let decoded = Handshake::decode_whole(&handshake.encoded(), "handshake");
+            prop_assert_eq!(decoded, Ok(handshake));
         }
 
         #[test]
