@@ -71,6 +71,7 @@ pub mod rate;
 mod session;
 mod slots;
 pub mod smart_ban;
+pub mod suggestions;
 mod strangers;
 mod torrent;
 pub mod tracker;
