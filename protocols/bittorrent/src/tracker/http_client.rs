@@ -60,8 +60,19 @@ enum Habit {
     Unknown,
     /// It has answered twice on one connection.
     Keeps,
-    /// It has closed one.
+    /// It has closed one after its first answer.
     Closes,
+}
+
+impl Habit {
+    /// What a server shows that closes a connection after so many answers.
+    const fn of_closing_after(answers: u32) -> Self {
+        if answers > 1 {
+            Self::Unknown
+        } else {
+            Self::Closes
+        }
+    }
 }
 
 impl HttpClient {
@@ -168,7 +179,7 @@ impl HttpClient {
                 }
             };
             let origin = connection.origin.clone();
-            let is_second = connection.answered > 1;
+            let answered = connection.answered;
             let patience = if connection.asked.is_empty() {
                 IDLE_MAX
             } else {
@@ -179,10 +190,10 @@ impl HttpClient {
             let (errand, read) = answer.read();
             self.settle(errand, read, io, finished);
             match then {
-                Then::Stays if is_second => self.learn(&origin, Habit::Keeps),
+                Then::Stays if answered > 1 => self.learn(&origin, Habit::Keeps),
                 Then::Stays => {}
                 Then::Ends => {
-                    self.learn(&origin, Habit::Closes);
+                    self.learn(&origin, Habit::of_closing_after(answered));
                     self.repeat_rest(conn, io);
                 }
             }
@@ -231,7 +242,8 @@ impl HttpClient {
         } else if connection.answered > 0 && !connection.is_answering() {
             // A kept connection may end at any time, also just as one asks.
             if !connection.asked.is_empty() {
-                self.learn(&origin, Habit::Closes);
+                let habit = Habit::of_closing_after(connection.answered);
+                self.learn(&origin, habit);
             }
         } else {
             self.broken(conn, &Failure::Closed(reason), io, finished);
@@ -279,6 +291,7 @@ impl HttpClient {
 
     /// Sends what waits for a server, as far as its connections take it, and opens more of them.
     fn proceed<P: Protocol>(&mut self, origin: &Origin, io: &mut Io<'_, P>) {
+        self.end_spent(origin, io);
         let Some(site) = self.sites.get_mut(origin) else {
             return;
         };
@@ -325,6 +338,23 @@ impl HttpClient {
         }
     }
 
+    /// Closes the connections that have had their one answer, if the server gives no more: they
+    /// take the place of others.
+    fn end_spent<P: Protocol>(&mut self, origin: &Origin, io: &mut Io<'_, P>) {
+        let Some(site) = self.sites.get(origin) else {
+            return;
+        };
+        if site.habit != Habit::Closes || site.waiting.is_empty() {
+            return;
+        }
+        for conn in site.connections.clone() {
+            let connection = self.connections.get(&conn);
+            if connection.is_some_and(|c| c.answered > 0 && c.asked.is_empty()) {
+                self.end(conn, io);
+            }
+        }
+    }
+
     fn wait(&mut self, origin: &Origin, errand: Errand) {
         self.sites
             .entry(origin.clone())
@@ -333,11 +363,8 @@ impl HttpClient {
             .push_back(errand);
     }
 
-    /// Notes what a server does with connections; who closed one early is not trusted again.
     fn learn(&mut self, origin: &Origin, habit: Habit) {
-        if let Some(site) = self.sites.get_mut(origin)
-            && site.habit != Habit::Closes
-        {
+        if let Some(site) = self.sites.get_mut(origin) {
             site.habit = habit;
         }
     }
