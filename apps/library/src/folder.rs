@@ -1,0 +1,127 @@
+//! The folder that the user named, and our own files in it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bittorrent::metainfo::Metainfo;
+use bittorrent::numbers::InfoHash;
+use runtime::Root;
+use wire::Encode;
+
+use crate::LibraryError;
+
+/// Where our own files lie, below the folder that the user named.
+pub(crate) const OWN_FOLDER: &str = ".manyhop";
+
+/// The folder that holds the top names of torrents.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+    root: Arc<Root>,
+}
+
+impl Folder {
+    /// Opens a folder that exists.
+    ///
+    /// # Errors
+    /// When it does not exist, is no folder, or may not be searched.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LibraryError> {
+        let path = path.into();
+        let root = Root::open(&path).map_err(LibraryError::io("open", &path))?;
+        Ok(Self { path, root })
+    }
+
+    /// Opens a folder, and makes it and those above it when they are missing.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, LibraryError> {
+        let path = path.into();
+        let root = Root::create(&path).map_err(LibraryError::io("create", &path))?;
+        Ok(Self { path, root })
+    }
+
+    /// Gives the path as the user named it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps what is known of a torrent, so that a magnet link needs no peers to tell it again.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was kept before is then still there.
+    pub fn save_metainfo(&self, metainfo: &Metainfo) -> Result<(), LibraryError> {
+        self.make_own_folder()?;
+        let path = self.own_file(metainfo.info.hash(), "torrent");
+        write_atomically(&path, &metainfo.encoded())
+    }
+
+    /// Finds what [`Folder::save_metainfo`] kept; `None` also for what is no longer readable, for
+    /// peers can tell it again.
+    #[must_use]
+    pub fn load_metainfo(&self, hash: InfoHash) -> Option<Metainfo> {
+        let bytes = fs::read(self.own_file(hash, "torrent")).ok()?;
+        let metainfo = Metainfo::parse(&bytes).ok()?;
+        (metainfo.info.hash() == hash).then_some(metainfo)
+    }
+
+    pub(crate) const fn root(&self) -> &Arc<Root> {
+        &self.root
+    }
+
+    /// The path of one of our own files about a torrent.
+    pub(crate) fn own_file(&self, hash: InfoHash, ending: &str) -> PathBuf {
+        self.path.join(OWN_FOLDER).join(own_name(hash, ending))
+    }
+
+    pub(crate) fn make_own_folder(&self) -> Result<(), LibraryError> {
+        let path = self.path.join(OWN_FOLDER);
+        fs::create_dir_all(&path).map_err(LibraryError::io("create", &path))
+    }
+}
+
+/// The name of one of our own files about a torrent.
+pub(crate) fn own_name(hash: InfoHash, ending: &str) -> String {
+    format!("{hash}.{ending}")
+}
+
+/// Writes a file that is either wholly there or not at all, whenever the process or the machine
+/// stops.
+///
+/// # Errors
+/// When it cannot be written; what stood there before is then still there.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
+    replace(path, bytes).map(drop)
+}
+
+/// As [`write_atomically`]; returns the new file, open for more.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, LibraryError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let written = write_synced(&new, bytes).and_then(|file| {
+        fs::rename(&new, path)?;
+        Ok(file)
+    });
+    let file = written.map_err(|error| {
+        // Nobody wants half a file; if it cannot be removed either, the error at hand says more.
+        let _ = fs::remove_file(&new);
+        LibraryError::io("write", path)(error)
+    })?;
+    // The name itself is safe only when the folder is: where folders cannot be synced, the system
+    // sees to it alone.
+    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+        let _ = folder.sync_all();
+    }
+    Ok(file)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(file)
+}
