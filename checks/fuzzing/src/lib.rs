@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bittorrent;
 mod foundation;
 
 /// A format's function and its name, which is also that of its corpus.
@@ -43,6 +44,11 @@ macro_rules! targets {
 }
 
 targets! {
+    bittorrent::extended;
+    bittorrent::handshake;
+    bittorrent::magnet;
+    bittorrent::metainfo;
+    bittorrent::peer_messages;
     foundation::bencode;
     foundation::gzip;
     foundation::http_request;
