@@ -28,6 +28,8 @@ pub struct Simulation<P: Protocol> {
     pub(crate) wheel: Wheel<Event<P::Message>>,
     pub(crate) hosts: Vec<Host<P>>,
     pub(crate) network: Network,
+    /// What was written last: a broadcast writes the same to many.
+    pub(crate) written: Bytes,
     /// Lent to each turn of an uplink.
     pub(crate) parcels: Vec<Bytes>,
     pub(crate) trace: TraceHash,
@@ -81,6 +83,7 @@ impl<P: Protocol> Simulation<P> {
             wheel: Wheel::new(),
             hosts: Vec::new(),
             network: Network::new(),
+            written: Bytes::new(),
             parcels: Vec::new(),
             trace: TraceHash(0),
             turns: 0,
@@ -257,6 +260,18 @@ impl<P: Protocol> Simulation<P> {
         self.turns
     }
 
+    /// How many bytes have left all nodes so far.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.hosts.iter().map(|host| host.uplink.sent).sum()
+    }
+
+    /// How many bytes have left a node so far.
+    #[must_use]
+    pub fn bytes_sent_by(&self, node: NodeId) -> u64 {
+        self.hosts[node.index()].uplink.sent
+    }
+
     /// The network's properties, which may be changed while it runs. (The latency of connections
     /// that are open stays.)
     pub const fn network(&mut self) -> &mut crate::config::Network {
@@ -282,7 +297,7 @@ impl<P: Protocol> Simulation<P> {
 
     fn happen(&mut self, batch: &mut Vec<Event<P::Message>>) {
         if batch.len() > 1 {
-            batch.sort_by_key(|event| (event.at, event.from, event.order));
+            batch.sort_unstable_by_key(|event| (event.at, event.from, event.order));
         }
         for event in batch.drain(..) {
             if matches!(event.what, What::Wake) {

@@ -15,27 +15,34 @@ use siphasher::sip::SipHasher13;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seed(pub u128);
 
-/// The chance of one turn of one node.
+/// The chance of one turn of one node. Most turns draw nothing, so making it costs nothing: the
+/// work is done when a number is drawn.
 #[derive(Debug, Clone)]
 pub struct Rng {
-    hasher: SipHasher13,
+    seed: Seed,
+    node: u64,
+    turn: u64,
     drawn: u64,
 }
 
 impl Rng {
     /// The generator of one turn.
     #[must_use]
-    pub fn new(seed: Seed, node: u64, turn: u64) -> Self {
-        let mut hasher = SipHasher13::new_with_key(&seed.0.to_le_bytes());
-        hasher.write_u64(node);
-        hasher.write_u64(turn);
-        Self { hasher, drawn: 0 }
+    pub const fn new(seed: Seed, node: u64, turn: u64) -> Self {
+        Self {
+            seed,
+            node,
+            turn,
+            drawn: 0,
+        }
     }
 
     /// Draws 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.drawn += 1;
-        let mut hasher = self.hasher;
+        let mut hasher = SipHasher13::new_with_key(&self.seed.0.to_le_bytes());
+        hasher.write_u64(self.node);
+        hasher.write_u64(self.turn);
         hasher.write_u64(self.drawn);
         hasher.finish()
     }

@@ -89,12 +89,7 @@ pub(crate) struct Packet {
 #[derive(Debug)]
 pub(crate) enum Segment {
     /// May I connect?
-    Open {
-        /// From where.
-        from: Endpoint,
-        /// Where it knocks.
-        to: Endpoint,
-    },
+    Open(Box<Way>),
     /// You may.
     Opened,
     /// You may not.
@@ -109,6 +104,13 @@ pub(crate) enum Segment {
     Reset,
     /// So many bytes were read: there is room for as many more.
     Credit(u32),
+}
+
+/// From where and where to a connection is to go.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) from: Endpoint,
+    pub(crate) to: Endpoint,
 }
 
 /// What a connection tells its own node.

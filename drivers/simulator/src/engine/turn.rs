@@ -171,8 +171,11 @@ impl<P: Protocol> Simulation<P> {
                 Effect::SendTo { to, message } => self.send_datagram(id, to, message),
                 Effect::Connect { conn, to } => self.connect(id, conn, to),
                 Effect::Write { conn, written } => {
-                    let bytes = Bytes::copy_from_slice(self.effects.written(written));
-                    self.send_bytes(id, conn, bytes);
+                    let written = self.effects.written(written);
+                    if self.written != written {
+                        self.written = Bytes::copy_from_slice(written);
+                    }
+                    self.send_bytes(id, conn, self.written.clone());
                 }
                 Effect::SendBytes { conn, bytes } => self.send_bytes(id, conn, bytes),
                 Effect::SendSpan { conn, span } => self.send_span(id, conn, span),

@@ -26,28 +26,35 @@ pub(crate) struct End {
     pub(crate) in_ring: bool,
     /// Whether our node reads.
     pub(crate) reading: Reading,
-    /// What came and waits for our node to read on; `None` is the end.
-    pub(crate) held: VecDeque<Option<Bytes>>,
+    /// What came and waits for our node to read on, if anything does.
+    held: Option<Box<Held>>,
     /// Bytes read for which no credit was sent yet.
     pub(crate) uncredited: u32,
     /// The number of the partition over which something waits, if any does.
     pub(crate) stalled: Option<u32>,
 }
 
+/// What came in while the node did not read; `None` is the end. It is never empty.
+type Held = VecDeque<Option<Bytes>>;
+
 /// How far a connection has come.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// We knocked.
-    Opening {
-        /// Where, if this fails.
-        next: VecDeque<Endpoint>,
-        /// Where now.
-        to: Endpoint,
-        /// Counts the tries.
-        attempt: u32,
-    },
+    Opening(Box<Knock>),
     /// Both ends are there.
     Open(Peer),
+}
+
+/// A knock that was not answered yet.
+#[derive(Debug)]
+pub(crate) struct Knock {
+    /// Where.
+    pub(crate) to: Endpoint,
+    /// Where next, if this fails.
+    pub(crate) next: VecDeque<Endpoint>,
+    /// Counts the tries.
+    pub(crate) attempt: u32,
 }
 
 /// The other end.
@@ -96,7 +103,7 @@ pub(crate) struct Connections {
     first: u64,
     /// Where each end lies in `ends`, or [`GONE`].
     places: VecDeque<u32>,
-    ends: Vec<Option<Box<End>>>,
+    ends: Vec<Option<End>>,
     vacant: Vec<u32>,
 }
 
@@ -120,7 +127,7 @@ impl End {
             room: i64::from(window),
             in_ring: false,
             reading: Reading::Flows,
-            held: VecDeque::new(),
+            held: None,
             uncredited: 0,
             stalled: None,
         }
@@ -130,7 +137,7 @@ impl End {
     pub(crate) const fn peer(&self) -> Option<Peer> {
         match self.progress {
             Progress::Open(peer) => Some(peer),
-            Progress::Opening { .. } => None,
+            Progress::Opening(_) => None,
         }
     }
 
@@ -216,8 +223,29 @@ impl End {
 
     /// Whether what comes in must wait.
     pub(crate) fn holds_back(&self) -> bool {
-        self.interest == Interest::Kept
-            && (self.reading == Reading::Paused || !self.held.is_empty())
+        self.interest == Interest::Kept && (self.reading == Reading::Paused || self.held.is_some())
+    }
+
+    /// Holds back what came in.
+    pub(crate) fn hold(&mut self, item: Option<Bytes>) {
+        self.held.get_or_insert_default().push_back(item);
+    }
+
+    /// Takes out the first that was held back.
+    pub(crate) fn take_held(&mut self) -> Option<Option<Bytes>> {
+        let item = self.held.as_mut()?.pop_front();
+        self.held.take_if(|held| held.is_empty());
+        item
+    }
+
+    /// Whether something was held back.
+    pub(crate) fn has_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Whether the other side's last word was held back.
+    pub(crate) fn has_held_the_end(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.contains(&None))
     }
 }
 
@@ -246,12 +274,12 @@ impl Connections {
     }
 
     pub(crate) fn get(&self, conn: ConnId) -> Option<&End> {
-        self.ends.get(self.place(conn)?)?.as_deref()
+        self.ends.get(self.place(conn)?)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut End> {
         let place = self.place(conn)?;
-        self.ends.get_mut(place)?.as_deref_mut()
+        self.ends.get_mut(place)?.as_mut()
     }
 
     /// Adds an end under a number greater than all before.
@@ -263,7 +291,7 @@ impl Connections {
         while self.first + (self.places.len() as u64) < conn.0 {
             self.places.push_back(GONE);
         }
-        let end = Some(Box::new(end));
+        let end = Some(end);
         let place = match self.vacant.pop() {
             Some(place) => {
                 self.ends[place as usize] = end;
@@ -288,7 +316,7 @@ impl Connections {
             self.places.pop_front();
             self.first += 1;
         }
-        Some(*end)
+        Some(end)
     }
 
     /// All ends, in the order of their numbers.
@@ -302,7 +330,7 @@ impl Connections {
         let mut ends: Vec<_> = numbers
             .into_iter()
             .zip(&mut self.ends)
-            .filter_map(|(number, end)| Some((number, end.as_deref_mut()?)))
+            .filter_map(|(number, end)| Some((number, end.as_mut()?)))
             .collect();
         ends.sort_unstable_by_key(|&(number, _)| number);
         ends.into_iter()
@@ -329,12 +357,13 @@ mod tests {
 
     fn end() -> End {
         let to = "10.0.0.1:1".parse().expect("an endpoint");
-        let progress = Progress::Opening {
-            next: VecDeque::new(),
+        let next = VecDeque::new();
+        let knock = Knock {
             to,
+            next,
             attempt: 0,
         };
-        End::new(progress, 1 << 18)
+        End::new(Progress::Opening(Box::new(knock)), 1 << 18)
     }
 
     #[test]

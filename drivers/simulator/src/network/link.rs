@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use machine::{CloseReason, ConnId, DiskError, FileId, Instant, Protocol, Rng};
 
-use super::connection::{Interest, Parcel, Peer, QUANTUM};
+use super::connection::{End, Interest, Parcel, Peer, QUANTUM};
 use crate::config::{Bandwidth, Cuts};
 use crate::engine::event::{NodeId, Notice, Packet, Segment, What};
 use crate::engine::wheel::{TICK_NANOS, Tick};
@@ -15,6 +15,8 @@ use crate::simulation::Simulation;
 #[derive(Debug)]
 pub(crate) struct Uplink {
     speed: Bandwidth,
+    /// How many bytes were given to it so far.
+    pub(crate) sent: u64,
     /// When what was given to it so far will have left, in nanoseconds.
     free_at: u64,
     /// The connections that want to send, in the order of their turns.
@@ -43,6 +45,7 @@ impl Uplink {
     pub(crate) const fn new(speed: Bandwidth) -> Self {
         Self {
             speed,
+            sent: 0,
             free_at: 0,
             ring: VecDeque::new(),
             armed: false,
@@ -51,6 +54,7 @@ impl Uplink {
 
     /// Sends so many bytes behind what was given before; tells when the last will have left.
     pub(crate) fn send(&mut self, now: Instant, bytes: usize) -> u64 {
+        self.sent += bytes as u64;
         self.free_at = self.free_from(now) + self.speed.nanos(bytes);
         self.free_at
     }
@@ -64,6 +68,14 @@ impl Uplink {
     /// Tells from when on it is free.
     pub(crate) fn free_from(&self, now: Instant) -> u64 {
         self.free_at.max(now.as_nanos())
+    }
+
+    /// Puts a connection into the ring if it has something to send and may.
+    pub(crate) fn enter_ring(&mut self, conn: ConnId, end: &mut End) {
+        if end.can_send() && !end.in_ring {
+            end.in_ring = true;
+            self.ring.push_back(conn);
+        }
     }
 
     /// Whether it will be free within this tick: then the next may begin, as seen from the tick's
@@ -101,18 +113,6 @@ impl Downlink {
 }
 
 impl<P: Protocol> Simulation<P> {
-    /// Puts a connection into the ring if it has something to send and may.
-    pub(crate) fn enter_ring(&mut self, id: NodeId, conn: ConnId) {
-        let host = &mut self.hosts[id.index()];
-        if let Some(end) = host.connections.get_mut(conn)
-            && end.can_send()
-            && !end.in_ring
-        {
-            end.in_ring = true;
-            host.uplink.ring.push_back(conn);
-        }
-    }
-
     /// Lets the uplink work as far as it is free.
     pub(crate) fn pump(&mut self, id: NodeId) {
         let now = self.now();
@@ -170,6 +170,8 @@ impl<P: Protocol> Simulation<P> {
         }
         let leaves = host.uplink.send(now, len);
         let flushed = end.take_flushed();
+        host.uplink.enter_ring(conn, end);
+        let done = end.is_done();
         for bytes in parcels.drain(..) {
             self.transmit_data(id, conn, peer, leaves, bytes);
         }
@@ -179,8 +181,7 @@ impl<P: Protocol> Simulation<P> {
         }
         if let Some(file) = unreadable {
             self.give_up_sending(id, conn, peer, file);
-        } else {
-            self.enter_ring(id, conn);
+        } else if done {
             self.finish_if_done(id, conn);
         }
     }

@@ -7,9 +7,9 @@ use machine::{
     CloseReason, ConnId, Endpoint, FileSpan, Input, Instant, Protocol, StreamInput, Target,
 };
 
-use super::connection::{End, Interest, Parcel, Peer, Progress, Reading};
+use super::connection::{End, Interest, Knock, Parcel, Peer, Progress, Reading};
 use crate::config::Reach;
-use crate::engine::event::{NodeId, Notice, Packet, Segment, What};
+use crate::engine::event::{NodeId, Notice, Packet, Segment, Way, What};
 use crate::engine::wheel::Tick;
 use crate::simulation::{EPHEMERAL_PORTS, Simulation};
 
@@ -23,11 +23,11 @@ impl<P: Protocol> Simulation<P> {
         let mut next = VecDeque::from(endpoints);
         let first = next.pop_front();
         let to = first.unwrap_or_else(|| self.endpoint(id));
-        let progress = Progress::Opening {
-            next,
+        let progress = Progress::Opening(Box::new(Knock {
             to,
+            next,
             attempt: 0,
-        };
+        }));
         let host = &mut self.hosts[id.index()];
         let full = host.connections.len() >= host.connections_max;
         let end = End::new(progress, self.config.network.window);
@@ -58,9 +58,8 @@ impl<P: Protocol> Simulation<P> {
             return;
         }
         end.interest = Interest::Closed;
-        let held = core::mem::take(&mut end.held);
         let mut unread = 0;
-        for item in held {
+        while let Some(item) = end.take_held() {
             match item {
                 Some(bytes) => unread += bytes.len(),
                 // The other side said its last word already and is gone.
@@ -80,7 +79,7 @@ impl<P: Protocol> Simulation<P> {
     pub(crate) fn resume(&mut self, id: NodeId, conn: ConnId) {
         if let Some(end) = self.hosts[id.index()].connections.get_mut(conn) {
             end.reading = Reading::Flows;
-            if !end.held.is_empty() {
+            if end.has_held() {
                 self.notify(id, conn, Notice::Resumed);
             }
         }
@@ -99,7 +98,7 @@ impl<P: Protocol> Simulation<P> {
             latency: 0,
         };
         match segment {
-            Segment::Open { from, to } => self.is_knocked_at(id, sender, from, to),
+            Segment::Open(way) => self.is_knocked_at(id, sender, &way),
             Segment::Opened => self.is_opened(id, conn, sender),
             Segment::Refused => self.has_failed(id, conn, CloseReason::Refused),
             Segment::Data(bytes) => self.passes_downlink(id, conn, sender, Some(bytes)),
@@ -110,9 +109,10 @@ impl<P: Protocol> Simulation<P> {
             }
             Segment::Reset => self.is_reset(id, conn),
             Segment::Credit(bytes) => {
-                if let Some(end) = self.hosts[id.index()].connections.get_mut(conn) {
+                let host = &mut self.hosts[id.index()];
+                if let Some(end) = host.connections.get_mut(conn) {
                     end.room += i64::from(bytes);
-                    self.enter_ring(id, conn);
+                    host.uplink.enter_ring(conn, end);
                     self.pump(id);
                 }
             }
@@ -132,8 +132,8 @@ impl<P: Protocol> Simulation<P> {
             Notice::Resumed => self.read_on(id, conn),
             Notice::Failed(reason) => self.is_over(id, conn, reason),
             Notice::NoAnswer { attempt: asked } => {
-                if let Progress::Opening { attempt, .. } = end.progress
-                    && attempt == asked
+                if let Progress::Opening(knock) = &end.progress
+                    && knock.attempt == asked
                 {
                     self.has_failed(id, conn, CloseReason::TimedOut);
                 }
@@ -160,11 +160,12 @@ impl<P: Protocol> Simulation<P> {
     }
 
     fn send(&mut self, id: NodeId, conn: ConnId, parcel: Parcel) {
-        if let Some(end) = self.hosts[id.index()].connections.get_mut(conn)
+        let host = &mut self.hosts[id.index()];
+        if let Some(end) = host.connections.get_mut(conn)
             && end.interest == Interest::Kept
         {
             end.enqueue(parcel);
-            self.enter_ring(id, conn);
+            host.uplink.enter_ring(conn, end);
         }
     }
 
@@ -183,7 +184,8 @@ impl<P: Protocol> Simulation<P> {
             conn: ConnId(0),
             latency: self.latency(id, node),
         };
-        self.transmit(id, conn, peer, now.as_nanos(), Segment::Open { from, to });
+        let way = Box::new(Way { from, to });
+        self.transmit(id, conn, peer, now.as_nanos(), Segment::Open(way));
     }
 
     fn next_port(&mut self, id: NodeId) -> u16 {
@@ -198,13 +200,13 @@ impl<P: Protocol> Simulation<P> {
     }
 
     /// A stranger asks for a connection.
-    fn is_knocked_at(&mut self, id: NodeId, sender: Peer, from: Endpoint, to: Endpoint) {
+    fn is_knocked_at(&mut self, id: NodeId, sender: Peer, way: &Way) {
         let now = self.now().as_nanos();
         let stranger = Peer {
             latency: self.latency(id, sender.node),
             ..sender
         };
-        let listening = self.network.listening.get(&to).copied();
+        let listening = self.network.listening.get(&way.to).copied();
         let host = listening.map(|listening| (listening, &mut self.hosts[listening.node.index()]));
         let willing = host.filter(|(_, host)| {
             host.node.is_some()
@@ -219,7 +221,7 @@ impl<P: Protocol> Simulation<P> {
         let end = End::new(Progress::Open(stranger), self.config.network.window);
         host.connections.insert(conn, end);
         self.transmit(id, conn, stranger, now, Segment::Opened);
-        let listener = listening.listener;
+        let (from, listener) = (way.from, listening.listener);
         self.tell(id, conn, StreamInput::Accepted { from, listener });
     }
 
@@ -230,15 +232,17 @@ impl<P: Protocol> Simulation<P> {
             latency: self.latency(id, sender.node),
             ..sender
         };
-        let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
+        let host = &mut self.hosts[id.index()];
+        let Some(end) = host.connections.get_mut(conn) else {
             return self.transmit(id, conn, peer, now, Segment::Reset);
         };
-        let Progress::Opening { to, .. } = end.progress else {
+        let Progress::Opening(knock) = &end.progress else {
             return;
         };
+        let to = knock.to;
         end.progress = Progress::Open(peer);
         let interest = end.interest;
-        self.enter_ring(id, conn);
+        host.uplink.enter_ring(conn, end);
         match interest {
             Interest::Kept => self.tell(id, conn, StreamInput::Connected { to }),
             Interest::Closed => self.finish_if_done(id, conn),
@@ -251,15 +255,15 @@ impl<P: Protocol> Simulation<P> {
         let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
             return;
         };
-        let Progress::Opening { next, to, attempt } = &mut end.progress else {
+        let Progress::Opening(knock) = &mut end.progress else {
             return;
         };
-        match next.pop_front() {
-            Some(endpoint) => {
-                *to = endpoint;
-                *attempt += 1;
-                let attempt = *attempt;
-                self.knock(id, conn, endpoint, attempt);
+        match knock.next.pop_front() {
+            Some(to) => {
+                knock.to = to;
+                knock.attempt += 1;
+                let attempt = knock.attempt;
+                self.knock(id, conn, to, attempt);
             }
             None => self.is_over(id, conn, reason),
         }
@@ -300,7 +304,7 @@ impl<P: Protocol> Simulation<P> {
         match (end.interest, item) {
             (Interest::Closed, Some(bytes)) => self.credit(id, conn, bytes.len()),
             (Interest::Closed, None) => self.forget(id, conn),
-            (Interest::Kept, item) if end.holds_back() => end.held.push_back(item),
+            (Interest::Kept, item) if end.holds_back() => end.hold(item),
             (Interest::Kept, item) => self.read(id, conn, item),
         }
     }
@@ -309,7 +313,7 @@ impl<P: Protocol> Simulation<P> {
     fn read_on(&mut self, id: NodeId, conn: ConnId) {
         while let Some(end) = self.hosts[id.index()].connections.get_mut(conn)
             && end.reading == Reading::Flows
-            && let Some(item) = end.held.pop_front()
+            && let Some(item) = end.take_held()
         {
             self.read(id, conn, item);
         }
@@ -344,7 +348,7 @@ impl<P: Protocol> Simulation<P> {
     /// The other side broke the connection. If it had said its last word before, that stands.
     fn is_reset(&mut self, id: NodeId, conn: ConnId) {
         let end = self.hosts[id.index()].connections.get_mut(conn);
-        if end.is_some_and(|end| !end.held.contains(&None)) {
+        if end.is_some_and(|end| !end.has_held_the_end()) {
             self.is_over(id, conn, CloseReason::Reset);
         }
     }
