@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use crate::prefetch::in_parts;
 use crate::width::{Instructions, Width};
 
 /// The words a, b, c, d, e of one message (FIPS 180-4, section 6.1).
@@ -60,6 +61,8 @@ fn advance(width: Width, states: &mut [State], blocks: &mut [&[Block]], unfinish
 pub(crate) fn singly(states: &mut [State], blocks: &mut [&[Block]], unfinished: &[usize]) {
     for &message in unfinished {
         let blocks = mem::take(&mut blocks[message]);
-        sha1::block_api::compress(&mut states[message], blocks);
+        in_parts(blocks.as_flattened(), |part| {
+            sha1::block_api::compress(&mut states[message], part.as_chunks().0);
+        });
     }
 }

@@ -12,12 +12,13 @@
 //! The instructions are chosen at run time ([`Width`]); where there are none, all is done singly
 //! by the crate `sha1`, with the same digests.
 //!
-//! This is the only crate with `unsafe` code. It is confined to the modules below `x86`, and of two
-//! kinds: a load or store whose reference proves the memory, and a call into code for a CPU feature
-//! whose token proves the feature.
+//! This is the only crate with `unsafe` code, in the module `x86` and those below it and in
+//! `prefetch`. It is of three kinds: a load or store whose reference proves the memory, a call into
+//! code for a CPU feature whose token proves the feature, and a prefetch.
 
 mod blocks;
 mod lanes;
+mod prefetch;
 mod stream;
 mod width;
 #[cfg(target_arch = "x86_64")]

@@ -2,6 +2,8 @@
 
 use sha1::Digest as _;
 
+use crate::prefetch::in_parts;
+
 /// Hashes one message, fed in chunks of any length.
 ///
 /// For a piece that is alone, or too long to be held until it has company. Uses the SHA
@@ -25,7 +27,7 @@ impl Sha1Stream {
 
     /// Appends a chunk to the message.
     pub fn update(&mut self, chunk: &[u8]) {
-        self.0.update(chunk);
+        in_parts(chunk, |part| self.0.update(part));
     }
 
     /// Ends the message and returns its digest.

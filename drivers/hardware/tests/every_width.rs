@@ -46,17 +46,19 @@ fn plain(message: &[u8]) -> [u8; 20] {
 fn check_lanes(width: Width, messages: &[Vec<u8>], steps: &[usize]) -> Result<(), TestCaseError> {
     let mut lanes = Sha1Lanes::new(width, messages.len());
     let mut rest: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
-    let mut steps = steps.iter().cycle();
+    // Each message goes through all the steps, so none is fed empty chunks for ever.
+    let mut row = 0;
     while rest.iter().any(|left| !left.is_empty()) {
+        let mut lane = row;
         let chunks: Vec<&[u8]> = rest
             .iter_mut()
             .map(|left| {
-                let step = steps
-                    .next()
-                    .map_or(left.len(), |&step| step.min(left.len()));
+                let step = steps[lane % steps.len()].min(left.len());
+                lane += 1;
                 left.split_off(..step).unwrap_or(&[])
             })
             .collect();
+        row += 1;
         lanes.update(&chunks);
     }
     let expected: Vec<[u8; 20]> = messages.iter().map(|message| plain(message)).collect();

@@ -9,12 +9,21 @@ use crate::blocks::Block;
 const LANES: usize = 16;
 type Vector = __m512i;
 
+/// How far ahead of their use blocks are asked for; the work on one takes about 130 ns, as long as
+/// the way from memory.
+const PREFETCH_BLOCKS: usize = 4;
+
 define_compress!("avx512f,avx512bw");
 
 /// Reads a block of each lane; vector `t` of the result holds word `t` of all lanes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn message(blocks: &LaneBlocks<'_, LANES>, block: usize) -> [Vector; 16] {
+    for lane in blocks {
+        // Past the end of a lane the address is meaningless, but a prefetch may have any.
+        let ahead = lane.as_ptr().wrapping_add(block + PREFETCH_BLOCKS);
+        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+    }
     // Bytes 3, 2, 1, 0 of each word: the words of a message are big-endian.
     let swapped = _mm512_set4_epi32(0x0c0d_0e0f, 0x0809_0a0b, 0x0405_0607, 0x0001_0203);
     transpose(array::from_fn(|lane| {
