@@ -14,6 +14,7 @@ mod datagrams;
 mod faults;
 pub(crate) mod link;
 mod names;
+mod queue;
 mod streams;
 
 use core::net::IpAddr;

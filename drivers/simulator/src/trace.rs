@@ -13,7 +13,7 @@ use crate::engine::wheel::Tick;
 pub struct TraceHash(pub u64);
 
 /// The bytes of an input longer than this are told apart by their beginning and their length.
-const PREFIX_LEN: usize = 64;
+const PREFIX_LEN: usize = 32;
 
 /// What kind of input it was.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +45,13 @@ impl TraceHash {
         let mut hash = mix(turn.tick.0, 0x9e37_79b9_7f4a_7c15);
         hash = mix(hash ^ u64::from(turn.node.0), turn.number);
         hash = mix(hash ^ subject, (len as u64) << 8 | kind as u64);
-        for word in bytes[..bytes.len().min(PREFIX_LEN)].chunks(8) {
-            let mut padded = [0; 8];
-            padded[..word.len()].copy_from_slice(word);
-            hash = mix(hash, u64::from_le_bytes(padded));
+        let prefix = &bytes[..bytes.len().min(PREFIX_LEN)];
+        let (words, rest) = prefix.as_chunks();
+        for &word in words {
+            hash = mix(hash, u64::from_le_bytes(word));
+        }
+        for &byte in rest {
+            hash = mix(hash, u64::from(byte));
         }
         self.0 = self.0.wrapping_add(mix(hash, 0xd6e8_feb8_6659_fd93));
     }

@@ -142,3 +142,16 @@ pub(crate) struct Listening {
     /// The number of the listener there.
     pub(crate) listener: ListenerId,
 }
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use super::*;
+
+    #[test]
+    fn events_are_small() {
+        // Millions of them are under way at once.
+        assert!(size_of::<Event<Infallible>>() <= 80);
+    }
+}

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use machine::{BACKLOG_HIGH, BACKLOG_LOW, ConnId, Endpoint, FileSpan, Streams};
+use machine::{BACKLOG_HIGH, BACKLOG_LOW, ConnId, Endpoint, Streams};
 
+use super::queue::{Parcel, Queue};
 use crate::engine::event::NodeId;
 
 /// One end of a stream.
@@ -15,9 +16,7 @@ pub(crate) struct End {
     /// Whether our node still wants it.
     pub(crate) interest: Interest,
     /// What waits to leave.
-    pub(crate) queue: VecDeque<Parcel>,
-    /// How many bytes that is.
-    backlog: usize,
+    pub(crate) queue: Queue,
     /// Whether the backlog has been high and our node waits to hear that it is gone.
     swollen: bool,
     /// How many bytes the other side has room for. One parcel may overdraw it.
@@ -86,15 +85,6 @@ pub(crate) enum Reading {
     Paused,
 }
 
-/// Something to send.
-#[derive(Debug)]
-pub(crate) enum Parcel {
-    /// Bytes at hand.
-    Bytes(Bytes),
-    /// A stretch of a file, read when its turn comes.
-    Span(FileSpan),
-}
-
 /// The ends of one node. Numbers grow and are never used again, so a queue with the oldest living
 /// one in front finds each in one step.
 #[derive(Debug)]
@@ -109,20 +99,12 @@ pub(crate) struct Connections {
 
 const GONE: u32 = u32::MAX;
 
-/// How many bytes of one connection leave before it is another's turn; the head of a message and
-/// its block of the usual 16 KiB leave together.
-pub(crate) const QUANTUM: usize = 16 * 1024;
-
-/// Parcels shorter than this, in bytes, leave and arrive joined.
-const SHORT: usize = 512;
-
 impl End {
     pub(crate) fn new(progress: Progress, window: u32) -> Self {
         Self {
             progress,
             interest: Interest::Kept,
-            queue: VecDeque::new(),
-            backlog: 0,
+            queue: Queue::default(),
             swollen: false,
             room: i64::from(window),
             in_ring: false,
@@ -143,70 +125,24 @@ impl End {
 
     /// Queues something to send.
     pub(crate) fn enqueue(&mut self, parcel: Parcel) {
-        let len = parcel.len();
-        if len > 0 {
-            self.queue.push_back(parcel);
-            self.backlog += len;
-            self.swollen |= self.backlog >= BACKLOG_HIGH;
-        }
+        self.queue.push(parcel);
+        self.swollen |= self.queue.len() >= BACKLOG_HIGH;
     }
 
-    /// Takes out what may leave next: short parcels together, long ones in parts.
+    /// Takes out what may leave next, if there is room for it.
     pub(crate) fn take_parcel(&mut self) -> Option<Parcel> {
-        match self.queue.pop_front()? {
-            Parcel::Bytes(bytes) if bytes.len() < SHORT => {
-                let Some(Parcel::Bytes(next)) = self.queue.front() else {
-                    return Some(Parcel::Bytes(bytes));
-                };
-                if next.len() >= SHORT {
-                    return Some(Parcel::Bytes(bytes));
-                }
-                let mut joined = bytes.to_vec();
-                while let Some(Parcel::Bytes(next)) = self.queue.front()
-                    && next.len() < SHORT
-                    && joined.len() < QUANTUM
-                {
-                    joined.extend_from_slice(next);
-                    self.queue.pop_front();
-                }
-                Some(Parcel::Bytes(joined.into()))
-            }
-            Parcel::Bytes(mut bytes) if bytes.len() > QUANTUM => {
-                let part = bytes.split_to(QUANTUM);
-                self.queue.push_front(Parcel::Bytes(bytes));
-                Some(Parcel::Bytes(part))
-            }
-            Parcel::Span(span) if span.len as usize > QUANTUM => {
-                let part = FileSpan {
-                    len: QUANTUM as u32,
-                    ..span
-                };
-                self.queue.push_front(Parcel::Span(FileSpan {
-                    offset: span.offset.saturating_add(QUANTUM as u64),
-                    len: span.len - QUANTUM as u32,
-                    ..span
-                }));
-                Some(Parcel::Span(part))
-            }
-            whole @ (Parcel::Bytes(_) | Parcel::Span(_)) => Some(whole),
+        if self.room <= 0 {
+            return None;
         }
-    }
-
-    /// Forgets what waits to leave.
-    pub(crate) fn discard_queue(&mut self) {
-        self.queue.clear();
-        self.backlog = 0;
-    }
-
-    /// Notes that so many bytes have left.
-    pub(crate) fn has_left(&mut self, len: usize) {
-        self.backlog -= len;
-        self.room -= len as i64;
+        let before = self.queue.len();
+        let parcel = self.queue.pop();
+        self.room -= (before - self.queue.len()) as i64;
+        parcel
     }
 
     /// Tells, once, that a high backlog is gone.
     pub(crate) fn take_flushed(&mut self) -> bool {
-        let flushed = self.swollen && self.backlog < BACKLOG_LOW;
+        let flushed = self.swollen && self.queue.len() < BACKLOG_LOW;
         self.swollen &= !flushed;
         flushed && self.interest == Interest::Kept
     }
@@ -246,15 +182,6 @@ impl End {
     /// Whether the other side's last word was held back.
     pub(crate) fn has_held_the_end(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.contains(&None))
-    }
-}
-
-impl Parcel {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Span(span) => span.len as usize,
-        }
     }
 }
 
@@ -347,13 +274,14 @@ impl Connections {
 
 impl Streams for Connections {
     fn backlog(&self, conn: ConnId) -> usize {
-        self.get(conn).map_or(0, |end| end.backlog)
+        self.get(conn).map_or(0, |end| end.queue.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::queue::QUANTUM;
 
     fn end() -> End {
         let to = "10.0.0.1:1".parse().expect("an endpoint");
@@ -390,11 +318,15 @@ mod tests {
     #[test]
     fn a_backlog_is_reported_gone_once() {
         let mut end = end();
-        end.enqueue(Parcel::Bytes(Bytes::from(vec![0; BACKLOG_HIGH])));
+        for _ in 0..BACKLOG_HIGH / QUANTUM {
+            end.enqueue(Parcel::Bytes(Bytes::from(vec![0; QUANTUM])));
+        }
         assert!(!end.take_flushed());
-        end.has_left(BACKLOG_HIGH - BACKLOG_LOW);
-        assert!(!end.take_flushed());
-        end.has_left(1);
+        while end.queue.len() > BACKLOG_LOW {
+            end.take_parcel();
+            assert_eq!(end.take_flushed(), end.queue.len() < BACKLOG_LOW);
+        }
+        end.take_parcel();
         assert!(end.take_flushed());
         assert!(!end.take_flushed());
     }

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use machine::{CloseReason, ConnId, DiskError, FileId, Instant, Protocol, Rng};
 
-use super::connection::{End, Interest, Parcel, Peer, QUANTUM};
+use super::connection::{End, Interest, Peer};
+use super::queue::{Parcel, QUANTUM, Queue};
 use crate::config::{Bandwidth, Cuts};
 use crate::engine::event::{NodeId, Notice, Packet, Segment, What};
 use crate::engine::wheel::{TICK_NANOS, Tick};
@@ -151,7 +152,6 @@ impl<P: Protocol> Simulation<P> {
         let mut len = 0;
         let mut unreadable = None;
         while len < QUANTUM
-            && end.room > 0
             && let Some(parcel) = end.take_parcel()
         {
             let bytes = match parcel {
@@ -165,7 +165,6 @@ impl<P: Protocol> Simulation<P> {
                 },
             };
             len += bytes.len();
-            end.has_left(bytes.len());
             parcels.push(bytes);
         }
         let leaves = host.uplink.send(now, len);
@@ -212,7 +211,7 @@ impl<P: Protocol> Simulation<P> {
         let host = &mut self.hosts[id.index()];
         let leaves = host.uplink.free_from(self.tick.instant());
         if let Some(end) = host.connections.get_mut(conn) {
-            end.discard_queue();
+            end.queue = Queue::default();
             if end.interest == Interest::Closed {
                 host.connections.remove(conn);
             }

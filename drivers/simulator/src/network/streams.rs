@@ -7,7 +7,8 @@ use machine::{
     CloseReason, ConnId, Endpoint, FileSpan, Input, Instant, Protocol, StreamInput, Target,
 };
 
-use super::connection::{End, Interest, Knock, Parcel, Peer, Progress, Reading};
+use super::connection::{End, Interest, Knock, Peer, Progress, Reading};
+use super::queue::Parcel;
 use crate::config::Reach;
 use crate::engine::event::{NodeId, Notice, Packet, Segment, Way, What};
 use crate::engine::wheel::Tick;
