@@ -6,14 +6,14 @@ use machine::{Input, Instant, Io, Protocol};
 use std::collections::BTreeMap;
 
 #[derive(Debug)]
-pub struct Asker {
+pub(crate) struct Asker {
     trackers: Trackers,
     torrents: BTreeMap<InfoHash, (Announcer, Report)>,
     port: u16,
 }
 
 #[derive(Debug, Clone)]
-pub enum Command {
+pub(crate) enum Command {
     Add {
         info_hash: InfoHash,
         tiers: Vec<Vec<String>>,
@@ -26,14 +26,14 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    pub at: Instant,
-    pub finished: Finished,
-    pub swarm: Swarm,
+pub(crate) struct Heard {
+    pub(crate) at: Instant,
+    pub(crate) finished: Finished,
+    pub(crate) swarm: Swarm,
 }
 
 impl Asker {
-    pub fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         Self {
             trackers: Trackers::default(),
             torrents: BTreeMap::new(),
@@ -41,11 +41,11 @@ impl Asker {
         }
     }
 
-    pub fn is_busy_with(&self, info_hash: InfoHash) -> bool {
+    pub(crate) fn is_busy_with(&self, info_hash: InfoHash) -> bool {
         self.trackers.is_busy_with(info_hash)
     }
 
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.torrents
             .values()
             .filter_map(|(announcer, _)| announcer.next_due())
@@ -141,7 +141,7 @@ impl Protocol for Asker {
             }
             Input::Resolved { job, result } => self.trackers.resolved(job, &result, io),
             Input::Wake => self.trackers.wake(io),
-            _ => {}
+            Input::Message { .. } | Input::Garbled { .. } | Input::Disk { .. } => {}
         }
         self.proceed(io);
     }

@@ -14,17 +14,17 @@ use core::time::Duration;
 use machine::{Endpoint, Instant};
 use net::{Host, Node, World};
 
-pub const HASH: InfoHash = InfoHash([b'h'; 20]);
+pub(crate) const HASH: InfoHash = InfoHash([b'h'; 20]);
 
-pub fn seconds(seconds: u64) -> Duration {
+pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub fn endpoint(text: &str) -> Endpoint {
+pub(crate) fn endpoint(text: &str) -> Endpoint {
     text.parse().expect("an endpoint")
 }
 
-pub fn add(info_hash: InfoHash, tiers: &[&[&str]], left: u64) -> Command {
+pub(crate) fn add(info_hash: InfoHash, tiers: &[&[&str]], left: u64) -> Command {
     let tiers = tiers
         .iter()
         .map(|tier| tier.iter().map(|&url| url.into()).collect())
@@ -38,7 +38,12 @@ pub fn add(info_hash: InfoHash, tiers: &[&[&str]], left: u64) -> Command {
 }
 
 /// Host 0 asks the others.
-pub fn ask(world: &mut World, asker: &mut Node<Asker>, others: &mut [&mut dyn Host], c: Command) {
+pub(crate) fn ask(
+    world: &mut World,
+    asker: &mut Node<Asker>,
+    others: &mut [&mut dyn Host],
+    c: Command,
+) {
     let going = asker.command(c, world.now);
     let mut hosts: Vec<&mut dyn Host> = vec![asker];
     hosts.extend(others.iter_mut().map(|host| &mut **host as &mut dyn Host));
@@ -47,7 +52,9 @@ pub fn ask(world: &mut World, asker: &mut Node<Asker>, others: &mut [&mut dyn Ho
 
 /// What an asker heard since the last time: when, from which tracker, what it had told, and the
 /// number of peers or the failure.
-pub fn heard(asker: &mut Node<Asker>) -> Vec<(u64, String, AnnounceEvent, Result<usize, Failure>)> {
+pub(crate) fn heard(
+    asker: &mut Node<Asker>,
+) -> Vec<(u64, String, AnnounceEvent, Result<usize, Failure>)> {
     let line = |Heard { at, finished, .. }: Heard| {
         let result = finished.result.map(|outcome| outcome.peers.len());
         let at = at.since(Instant::ZERO).as_secs();

@@ -12,10 +12,10 @@ use machine::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One way from host to host.
-pub const LATENCY: Duration = Duration::from_millis(10);
+pub(crate) const LATENCY: Duration = Duration::from_millis(10);
 
 /// What reaches a host.
-pub enum Coming {
+pub(crate) enum Coming {
     Datagram {
         from: Endpoint,
         bytes: Vec<u8>,
@@ -32,7 +32,7 @@ pub enum Coming {
 }
 
 /// What a host does.
-pub enum Going {
+pub(crate) enum Going {
     Datagram { to: Endpoint, bytes: Vec<u8> },
     Connect { conn: ConnId, to: Target },
     Bytes { link: u64, bytes: Bytes },
@@ -40,7 +40,7 @@ pub enum Going {
     Resolve { job: JobId, name: String, port: u16 },
 }
 
-pub trait Host {
+pub(crate) trait Host {
     fn take(&mut self, coming: Coming, now: Instant) -> Vec<Going>;
     fn opened(&mut self, _conn: ConnId, _link: u64) {}
     fn next_wakeup(&self) -> Option<Instant> {
@@ -49,9 +49,9 @@ pub trait Host {
 }
 
 /// A protocol's node as a host.
-pub struct Node<P: Protocol> {
-    pub node: P,
-    pub heard: Vec<P::Event>,
+pub(crate) struct Node<P: Protocol> {
+    pub(crate) node: P,
+    pub(crate) heard: Vec<P::Event>,
     turns: Turns,
     effects: Effects<P>,
     links: BTreeMap<u64, ConnId>,
@@ -59,19 +59,19 @@ pub struct Node<P: Protocol> {
 
 /// A web server that a test writes as a function: the request as text, the answer as bytes, and
 /// whether it then closes.
-pub struct Script<F> {
-    pub answer: F,
-    pub requests: Vec<String>,
+pub(crate) struct Script<F> {
+    pub(crate) answer: F,
+    pub(crate) requests: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     Stays,
     Closes,
 }
 
-pub struct World {
-    pub now: Instant,
+pub(crate) struct World {
+    pub(crate) now: Instant,
     names: BTreeMap<String, Vec<Endpoint>>,
     /// Addresses that swallow all that is sent there.
     silent: BTreeSet<Endpoint>,
@@ -80,11 +80,11 @@ pub struct World {
     links: BTreeMap<u64, [usize; 2]>,
     addresses: Vec<Endpoint>,
     /// Connections that were opened, and how many are open.
-    pub opened: u64,
-    pub most_open: usize,
+    pub(crate) opened: u64,
+    pub(crate) most_open: usize,
     /// Datagrams that get lost from now on.
-    pub lose: usize,
-    pub datagrams: usize,
+    pub(crate) lose: usize,
+    pub(crate) datagrams: usize,
 }
 
 struct NoBacklog;
@@ -96,7 +96,7 @@ impl Streams for NoBacklog {
 }
 
 impl<P: Protocol<Message = Datagram, Shared = ()>> Node<P> {
-    pub fn new(node: P, number: u64) -> Self {
+    pub(crate) fn new(node: P, number: u64) -> Self {
         Self {
             node,
             heard: Vec::new(),
@@ -106,7 +106,7 @@ impl<P: Protocol<Message = Datagram, Shared = ()>> Node<P> {
         }
     }
 
-    pub fn command(&mut self, command: P::Command, now: Instant) -> Vec<Going> {
+    pub(crate) fn command(&mut self, command: P::Command, now: Instant) -> Vec<Going> {
         self.turn(Input::Command(command), now)
     }
 
@@ -168,7 +168,14 @@ impl<P: Protocol<Message = Datagram, Shared = ()>> Node<P> {
                 self.heard.push(event);
                 None
             }
-            _ => panic!("trackers need no other effects"),
+            Effect::SendBytes { .. }
+            | Effect::SendSpan { .. }
+            | Effect::Pause { .. }
+            | Effect::Resume { .. }
+            | Effect::Put { .. }
+            | Effect::Free { .. }
+            | Effect::Disk { .. }
+            | Effect::HurryDisk => panic!("trackers need no such effect"),
         }
     }
 }
@@ -208,7 +215,7 @@ impl<P: Protocol<Message = Datagram, Shared = ()>> Host for Node<P> {
 }
 
 impl<F: FnMut(&str) -> (Vec<u8>, Then)> Script<F> {
-    pub fn new(answer: F) -> Self {
+    pub(crate) fn new(answer: F) -> Self {
         Self {
             answer,
             requests: Vec::new(),
@@ -247,7 +254,7 @@ impl<F: FnMut(&str) -> (Vec<u8>, Then)> Host for Script<F> {
 
 impl World {
     /// A world with so many hosts at these addresses; the hosts themselves stay the test's.
-    pub fn new(addresses: &[&str]) -> Self {
+    pub(crate) fn new(addresses: &[&str]) -> Self {
         Self {
             now: Instant::ZERO + Duration::from_secs(1),
             names: BTreeMap::new(),
@@ -266,17 +273,17 @@ impl World {
         }
     }
 
-    pub fn name(&mut self, name: &str, address: &str) {
+    pub(crate) fn name(&mut self, name: &str, address: &str) {
         let address = address.parse().expect("an address");
         self.names.entry(name.into()).or_default().push(address);
     }
 
-    pub fn silence(&mut self, address: &str) {
+    pub(crate) fn silence(&mut self, address: &str) {
         self.silent.insert(address.parse().expect("an address"));
     }
 
     /// Carries out what a host does.
-    pub fn carry(&mut self, from: usize, hosts: &mut [&mut dyn Host], going: Vec<Going>) {
+    pub(crate) fn carry(&mut self, from: usize, hosts: &mut [&mut dyn Host], going: Vec<Going>) {
         for going in going {
             match going {
                 Going::Datagram { to, bytes } => self.datagram(from, to, bytes),
@@ -303,7 +310,7 @@ impl World {
     }
 
     /// Lets time pass until nothing more happens before `until`.
-    pub fn run(&mut self, hosts: &mut [&mut dyn Host], until: Instant) {
+    pub(crate) fn run(&mut self, hosts: &mut [&mut dyn Host], until: Instant) {
         loop {
             let wake = (0..hosts.len())
                 .filter_map(|host| Some((hosts[host].next_wakeup()?, host)))
@@ -326,7 +333,7 @@ impl World {
         self.now = until;
     }
 
-    pub fn run_for(&mut self, hosts: &mut [&mut dyn Host], duration: Duration) {
+    pub(crate) fn run_for(&mut self, hosts: &mut [&mut dyn Host], duration: Duration) {
         self.run(hosts, self.now + duration);
     }
 

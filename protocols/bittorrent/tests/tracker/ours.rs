@@ -1,7 +1,7 @@
 //! Askers and our own tracker.
 
 use crate::asker::{Asker, Command};
-use crate::net::{Coming, Host, Node, World};
+use crate::net::{Coming, Going, Host, Node, World};
 use crate::{HASH, add, ask, endpoint, heard, seconds};
 use bittorrent::numbers::InfoHash;
 use bittorrent::tracker::{AnnounceEvent, Failure, Retry, ScrapeCounts};
@@ -264,9 +264,11 @@ fn said(server: &mut Node<Tracker>, world: &World, link: u64, chunks: &[&[u8]]) 
     let mut said = String::new();
     for going in going {
         match going {
-            crate::net::Going::Bytes { bytes, .. } => said += &String::from_utf8_lossy(&bytes),
-            crate::net::Going::Close { .. } => said += "<close>",
-            _ => panic!("a tracker does nothing else on a connection"),
+            Going::Bytes { bytes, .. } => said += &String::from_utf8_lossy(&bytes),
+            Going::Close { .. } => said += "<close>",
+            Going::Datagram { .. } | Going::Connect { .. } | Going::Resolve { .. } => {
+                panic!("not on a connection")
+            }
         }
     }
     said

@@ -179,12 +179,15 @@ fn responses_that_nobody_asked_for_are_passed_over() {
         response
     };
     assert_eq!(forged(to_another_request), Err(Failure::TimedOut));
-    let of_another_kind = |response: Response| match response {
-        Response::Announce(response) => Response::Scrape {
-            transaction: response.transaction,
-            counts: Vec::new(),
-        },
-        response => response,
+    let of_another_kind = |response: Response| {
+        if let Response::Announce(response) = response {
+            let (transaction, counts) = (response.transaction, Vec::new());
+            return Response::Scrape {
+                transaction,
+                counts,
+            };
+        }
+        response
     };
     assert_eq!(forged(of_another_kind), Err(Failure::TimedOut));
 }
