@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bittorrent::metainfo::{LayoutError, MetainfoError};
+use rustix::io::Errno;
 
 /// Says which file cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +116,11 @@ impl LibraryError {
             action,
             path: path.into(),
             kind: error.kind(),
-            reason: error.to_string().into(),
+            reason: match Errno::from_io_error(&error) {
+                Some(Errno::LOOP) => "it is a symbolic link, and those are not followed".into(),
+                Some(Errno::NOTDIR) => "a folder above it is a symbolic link, or no folder".into(),
+                _ => error.to_string().into(),
+            },
         }
     }
 }

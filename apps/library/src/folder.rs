@@ -94,15 +94,25 @@ pub(crate) fn own_name(hash: InfoHash, ending: &str) -> String {
 /// # Errors
 /// When it cannot be written; what stood there before is then still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
-    replace(path, bytes).map(drop)
+    replace(path, bytes, Written::Now).map(drop)
 }
 
-/// As [`write_atomically`]; returns the new file, open for more.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, LibraryError> {
+/// When bytes shall be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Before anybody goes on.
+    Now,
+    /// When the system likes: they outlive the process, but perhaps not the machine.
+    Soon,
+}
+
+/// As [`write_atomically`], but it need not outlive the machine; returns the new file, open for
+/// more.
+pub(crate) fn replace(path: &Path, bytes: &[u8], when: Written) -> Result<File, LibraryError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    let written = write_synced(&new, bytes).and_then(|file| {
+    let written = write(&new, bytes, when).and_then(|file| {
         fs::rename(&new, path)?;
         Ok(file)
     });
@@ -113,15 +123,19 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, LibraryError> {
     })?;
     // The name itself is safe only when the folder is: where folders cannot be synced, the system
     // sees to it alone.
-    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+    let folder = path.parent().filter(|_| when == Written::Now);
+    if let Some(folder) = folder.and_then(|folder| File::open(folder).ok()) {
         let _ = folder.sync_all();
     }
     Ok(file)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<File> {
+fn write(path: &Path, bytes: &[u8], when: Written) -> io::Result<File> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    match when {
+        Written::Now => file.sync_all()?,
+        Written::Soon => (),
+    }
     Ok(file)
 }

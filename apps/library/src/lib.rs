@@ -30,19 +30,27 @@
 //! | module | what |
 //! |---|---|
 //! | [`placement`] | where each file lies; registers them with the runtime |
-//! | [`resume`] | what is proven, and how that survives the process and the machine |
+//! | [`resume`], [`journal`] | what is proven, and how that survives the process and the machine |
 //! | [`verify`](mod@verify) | good, bad and missing pieces |
 //! | [`create`](mod@create) | new torrents |
 //! | [`folder`] | the folder that the user named, and our own files in it |
 
 #![forbid(unsafe_code)]
 
+mod content;
 pub mod create;
 mod error;
+mod extents;
 pub mod folder;
+pub mod journal;
+mod lock;
+mod parts;
 pub mod placement;
 pub mod resume;
+mod states;
+mod trust;
 pub mod verify;
+mod walk;
 
 pub use create::{Created, Recipe, Skipped, create};
 pub use error::LibraryError;

@@ -6,11 +6,15 @@
 //! the torrent, each byte at its offset in the torrent, until somebody wants the file.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bittorrent::api::Places;
 use bittorrent::metainfo::{Contents, FileIndex, FileKind, Info};
+use bittorrent::numbers::PieceIndex;
 use machine::FileId;
 use runtime::{Access, Files, Place};
 
@@ -46,6 +50,26 @@ pub(crate) enum Home {
     Parts(u64),
     /// On no disk: padding, and symlinks, which have no bytes.
     Nowhere,
+}
+
+/// A file on the disk that holds bytes of the torrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Store {
+    /// A file in its own place.
+    File(FileIndex),
+    /// The bytes of unwanted files.
+    Parts,
+}
+
+/// A stretch of a piece on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spot {
+    /// The file of the torrent that the bytes belong to.
+    pub(crate) file: FileIndex,
+    /// Where they lie.
+    pub(crate) store: Store,
+    /// Which bytes of the store they are.
+    pub(crate) bytes: Range<u64>,
 }
 
 impl Selection {
@@ -183,12 +207,55 @@ impl Placement {
         self.homes.get(file.0 as usize).unwrap_or(&Home::Nowhere)
     }
 
-    pub(crate) fn homes(&self) -> impl Iterator<Item = (FileIndex, &Home)> {
-        (0..).map(FileIndex).zip(&self.homes)
+    pub(crate) fn homes(&self) -> impl ExactSizeIterator<Item = (FileIndex, &Home)> {
+        self.info.layout().files().zip(&self.homes)
     }
 
+    /// Where the bytes of unwanted files lie, if there are any.
     pub(crate) const fn parts(&self) -> &Place {
         &self.parts
+    }
+
+    /// Lists where the bytes of a piece lie on the disk, in their order.
+    pub(crate) fn spots(&self, piece: PieceIndex) -> impl Iterator<Item = Spot> {
+        let spans = self.info.layout().spans_of_piece(piece);
+        spans.filter_map(|span| {
+            let (store, base) = self.locate(span.file)?;
+            Some(Spot {
+                file: span.file,
+                store,
+                bytes: base + span.offset..base + span.offset + u64::from(span.len),
+            })
+        })
+    }
+
+    /// Finds the store that a file's bytes lie in, and where they begin there.
+    pub(crate) fn locate(&self, file: FileIndex) -> Option<(Store, u64)> {
+        match self.home(file) {
+            Home::Own(_) => Some((Store::File(file), 0)),
+            Home::Parts(start) => Some((Store::Parts, *start)),
+            Home::Nowhere => None,
+        }
+    }
+
+    /// Opens a store to read it.
+    pub(crate) fn open(&self, store: Store) -> io::Result<File> {
+        let place = match store {
+            Store::Parts => &self.parts,
+            Store::File(file) => match self.home(file) {
+                Home::Own(place) => place,
+                Home::Parts(_) | Home::Nowhere => return Err(io::ErrorKind::NotFound.into()),
+            },
+        };
+        place.open_to_read().map(File::from)
+    }
+
+    /// The path of a store, for errors.
+    pub(crate) fn path_of_store(&self, store: Store) -> PathBuf {
+        match store {
+            Store::File(file) => self.path_of(file),
+            Store::Parts => self.folder.own_file(self.info.hash(), "parts"),
+        }
     }
 }
 

@@ -1,0 +1,166 @@
+//! How the files of a torrent stand on the disk: there or not, how long, last changed when, and
+//! which pieces they could hold.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use bittorrent::bitfield::Bitfield;
+use bittorrent::numbers::PieceIndex;
+use hashing::{Cut, Source, hash_pieces};
+
+use crate::LibraryError;
+use crate::content::is_absence;
+use crate::extents;
+use crate::journal::FileState;
+use crate::placement::{Home, Placement, Spot, Store};
+
+/// The states of all files of a torrent, by their numbers, and of the bytes of unwanted files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct States {
+    pub(crate) files: Box<[FileState]>,
+    pub(crate) parts: FileState,
+}
+
+impl States {
+    /// Looks at all files.
+    pub(crate) fn of(placement: &Placement) -> Result<Self, LibraryError> {
+        let of_file = |(file, home): (_, &Home)| match home {
+            Home::Own(_) => state(placement, Store::File(file)),
+            Home::Parts(_) => Ok(FileState::InParts),
+            Home::Nowhere => Ok(FileState::Absent),
+        };
+        Ok(Self {
+            files: placement.homes().map(of_file).collect::<Result<_, _>>()?,
+            parts: state(placement, Store::Parts)?,
+        })
+    }
+
+    /// The state of a store.
+    pub(crate) fn store(&self, store: Store) -> FileState {
+        match store {
+            Store::File(file) => self.files.get(file.0 as usize).copied(),
+            Store::Parts => Some(self.parts),
+        }
+        .unwrap_or(FileState::Absent)
+    }
+
+    /// Tells whether the bytes of a stretch can be read: the file is long enough.
+    pub(crate) fn reaches(&self, spot: &Spot) -> bool {
+        match self.store(spot.store) {
+            FileState::Present { len, .. } => spot.bytes.end <= len,
+            FileState::Absent | FileState::InParts => false,
+        }
+    }
+}
+
+fn state(placement: &Placement, store: Store) -> Result<FileState, LibraryError> {
+    let look = || {
+        let stat = rustix::fs::fstat(placement.open(store)?)?;
+        let nanos = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+        Ok(FileState::Present {
+            len: stat.st_size.try_into().unwrap_or(0),
+            changed_nanos: nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
+        })
+    };
+    match look() {
+        Err(error) if is_absence(&error) => Ok(FileState::Absent),
+        looked => {
+            looked.map_err(|error| LibraryError::io("open", &placement.path_of_store(store))(error))
+        }
+    }
+}
+
+/// Finds those of the given pieces that may be right: all their files are long enough, and at least
+/// one of their bytes was written.
+///
+/// So a file that was interrupted, or came from elsewhere, is searched in the time that its holes
+/// take to count.
+pub(crate) fn present(
+    placement: &Placement,
+    states: &States,
+    among: impl Iterator<Item = PieceIndex>,
+) -> Result<Bitfield, LibraryError> {
+    let mut present = Bitfield::none(placement.info().piece_count());
+    let mut written = WrittenParts::default();
+    let zeros = ZeroHashes::default();
+    for piece in among {
+        let mut is_written = false;
+        let mut is_reached = true;
+        for spot in placement.spots(piece) {
+            is_reached &= states.reaches(&spot);
+            is_written |= is_reached && written.touches(placement, &spot)?;
+        }
+        if is_reached && (is_written || zeros.are(placement, piece)) {
+            present.set(piece);
+        }
+    }
+    Ok(present)
+}
+
+/// The written parts of the files looked at so far.
+#[derive(Default)]
+struct WrittenParts(BTreeMap<Store, Vec<Range<u64>>>);
+
+impl WrittenParts {
+    fn touches(&mut self, placement: &Placement, spot: &Spot) -> Result<bool, LibraryError> {
+        if !self.0.contains_key(&spot.store) {
+            let written = placement
+                .open(spot.store)
+                .and_then(|file| extents::written(&file, 0..u64::MAX >> 1))
+                .map_err(|error| {
+                    LibraryError::io("read", &placement.path_of_store(spot.store))(error)
+                })?;
+            self.0.insert(spot.store, written);
+        }
+        let written = self.0.get(&spot.store).map_or(&[][..], Vec::as_slice);
+        let next = written.partition_point(|range| range.end <= spot.bytes.start);
+        Ok(written
+            .get(next)
+            .is_some_and(|range| range.start < spot.bytes.end))
+    }
+}
+
+/// The hashes of zeros: a piece of zeros is right even when it was never written. All pieces but
+/// the last have one length.
+#[derive(Default)]
+struct ZeroHashes {
+    whole: OnceCell<Option<[u8; 20]>>,
+    last: OnceCell<Option<[u8; 20]>>,
+}
+
+impl ZeroHashes {
+    fn are(&self, placement: &Placement, piece: PieceIndex) -> bool {
+        let info = placement.info();
+        let len = info.layout().piece_len(piece);
+        let is_whole = len == info.layout().piece_length();
+        let cell = if is_whole { &self.whole } else { &self.last };
+        let hash = cell.get_or_init(|| hash_of_zeros(len));
+        hash.is_some() && *hash == info.piece_hash(piece)
+    }
+}
+
+struct Zeros;
+
+impl Source for Zeros {
+    fn read_at(&self, _: u64, into: &mut [u8]) -> io::Result<()> {
+        into.fill(0);
+        Ok(())
+    }
+}
+
+fn hash_of_zeros(len: u32) -> Option<[u8; 20]> {
+    let cut = Cut::new(len.into(), len.into()).ok()?;
+    let found = Mutex::new(None);
+    let (threads, cancel) = (NonZero::<usize>::MIN, AtomicBool::new(false));
+    hash_pieces(&Zeros, cut, &cut.all(), threads, &cancel, |_, hash| {
+        if let Ok(mut found) = found.lock() {
+            *found = hash.ok();
+        }
+    });
+    found.into_inner().ok()?
+}
