@@ -115,7 +115,7 @@ impl Encode for Message {
             }
             // Nobody sends what nobody understands; a zeroed payload keeps the encoding total.
             Self::Unknown { id, len } => {
-                (1 + len).encode(out);
+                len.saturating_add(1).encode(out);
                 id.encode(out);
                 out.resize(out.len() + *len as usize, 0);
             }
@@ -127,7 +127,7 @@ impl Encode for PieceHead {
     fn encode(&self, out: &mut Vec<u8>) {
         let Block { piece, begin, len } = self.0;
         let mut head = [0; PIECE_HEAD_LEN];
-        head[..4].copy_from_slice(&(9 + len).to_be_bytes());
+        head[..4].copy_from_slice(&len.saturating_add(9).to_be_bytes());
         head[4] = id::PIECE;
         head[5..9].copy_from_slice(&piece.0.to_be_bytes());
         head[9..].copy_from_slice(&begin.to_be_bytes());

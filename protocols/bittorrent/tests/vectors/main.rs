@@ -351,7 +351,7 @@ fn unsorted_and_legacy_torrents_keep_their_raw_hash() {
                 6:lengthi1ee";
     let torrent = format!("d4:info{info}13:announce-listl1:xl3: y elee8:announce1:ze");
     let metainfo = parse(&torrent).expect("lenient");
-    assert_eq!(metainfo.info.hash().0[..], Sha1::digest(&info)[..]);
+    assert_eq!(metainfo.info.hash().0[..], Sha1::digest(info)[..]);
     assert_eq!(metainfo.info.name(), "\u{fc}");
     assert_eq!(metainfo.trackers, [tier(&["x"]), tier(&["y"])]);
     assert_eq!(Metainfo::parse(&metainfo.encoded()), Ok(metainfo));
