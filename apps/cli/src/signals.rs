@@ -1,0 +1,62 @@
+//! How the user stops us: Ctrl-C, or SIGTERM from a supervisor.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::error::Failure;
+
+/// Watches for the wish to stop. The first one is a request; the second ends the process at once,
+/// for who has no patience.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    flag: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Begins to watch; `on_stop` is called once, on a thread of its own.
+    ///
+    /// # Errors
+    /// When the system lets us not watch.
+    pub(crate) fn watch(on_stop: impl FnOnce() + Send + 'static) -> Result<Self, Failure> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let refused = |error: io::Error| Failure::new(format!("cannot watch for signals: {error}"));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag down, and raises it.
+            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&flag))
+                .map_err(refused)?;
+            signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(refused)?;
+        }
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(refused)?;
+        std::thread::Builder::new()
+            .name("manyhop-signals".into())
+            .spawn(move || {
+                if signals.forever().next().is_some() {
+                    on_stop();
+                }
+            })
+            .map_err(refused)?;
+        Ok(Self { flag })
+    }
+
+    /// Begins to watch for who only looks at the flag.
+    ///
+    /// # Errors
+    /// As [`Stop::watch`].
+    pub(crate) fn watch_flag() -> Result<Self, Failure> {
+        Self::watch(|| {})
+    }
+
+    /// Gives what is set once the user wants to stop.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    /// Tells whether the user wants to stop.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+}
