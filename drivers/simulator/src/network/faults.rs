@@ -92,14 +92,10 @@ impl<P: Protocol> Simulation<P> {
             let arrives = Instant::from_nanos(leaves.saturating_add(latency));
             return self.post(Tick::not_before(arrives), from, to, What::Packet(packet));
         }
-        let (conn, cut) = (packet.reply, self.network.cuts);
-        if let Some(end) = self.hosts[from.index()].connections.get_mut(conn)
-            && end.stalled.is_none()
-        {
-            end.stalled = Some(cut);
-            let timeout = Tick::not_before(self.now() + self.config.network.stream_timeout);
-            let notice = Notice::Stalled { cut };
-            self.post(timeout, from, from, What::Notice { conn, notice });
+        self.stall(from, packet.reply);
+        if matches!(packet.segment, Segment::Credit(_)) {
+            // The other side sent what this would acknowledge, and waits.
+            self.stall(to, packet.conn);
         }
         self.network.limbo.push(Waiting {
             from,
@@ -107,6 +103,19 @@ impl<P: Protocol> Simulation<P> {
             latency,
             packet,
         });
+    }
+
+    /// Begins to count the time in which a connection gets nothing through.
+    fn stall(&mut self, id: NodeId, conn: ConnId) {
+        let cut = self.network.cuts;
+        if let Some(end) = self.hosts[id.index()].connections.get_mut(conn)
+            && end.stalled.is_none()
+        {
+            end.stalled = Some(cut);
+            let timeout = Tick::not_before(self.now() + self.config.network.stream_timeout);
+            let notice = Notice::Stalled { cut };
+            self.post(timeout, id, id, What::Notice { conn, notice });
+        }
     }
 
     /// Forgets a connection and what of it waits for the network to heal.

@@ -1,0 +1,6 @@
+//! What the simulated world promises to those who experiment in it.
+
+mod disk;
+mod network;
+mod replay;
+mod talk;
