@@ -23,6 +23,7 @@
 
 mod bittorrent;
 mod foundation;
+mod trackers;
 
 /// A format's function and its name, which is also that of its corpus.
 #[derive(Debug, Clone, Copy)]
@@ -55,4 +56,7 @@ targets! {
     foundation::http_response;
     foundation::text;
     foundation::url;
+    trackers::tracker_answer;
+    trackers::tracker_connection;
+    trackers::tracker_datagram;
 }

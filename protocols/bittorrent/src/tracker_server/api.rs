@@ -79,7 +79,7 @@ pub enum Change {
 /// How much a tracker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
-    /// Torrents with peers.
+    /// Torrents that are known; one without peers is soon forgotten.
     pub torrents: usize,
     /// Peers of all torrents together.
     pub peers: usize,

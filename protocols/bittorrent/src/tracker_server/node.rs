@@ -54,6 +54,16 @@ impl Tracker {
             sweep_at: None,
         }
     }
+
+    /// Tells how much the tracker holds.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            torrents: self.registry.torrents(),
+            peers: self.registry.peers(),
+            connections: self.connections.len(),
+        }
+    }
 }
 
 impl Protocol for Tracker {
@@ -94,14 +104,6 @@ impl Protocol for Tracker {
 }
 
 impl Tracker {
-    fn totals(&self) -> Totals {
-        Totals {
-            torrents: self.registry.torrents(),
-            peers: self.registry.peers(),
-            connections: self.connections.len(),
-        }
-    }
-
     fn wake(&mut self, io: &mut Io<'_, Self>) {
         while let Some(conn) = self.connections.pop_late(io.now()) {
             io.close(conn);
