@@ -88,13 +88,18 @@ pub(crate) fn own_name(hash: InfoHash, ending: &str) -> String {
     format!("{hash}.{ending}")
 }
 
-/// Writes a file that is either wholly there or not at all, whenever the process or the machine
-/// stops.
+/// Writes a file that is either wholly there or not at all, whenever the process stops. What is no
+/// plain file, such as a pipe, is written as it is.
 ///
 /// # Errors
 /// When it cannot be written; what stood there before is then still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
-    replace(path, bytes, Written::Now).map(drop)
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            fs::write(path, bytes).map_err(LibraryError::io("write", path))
+        }
+        Ok(_) | Err(_) => replace(path, bytes, Written::Soon).map(drop),
+    }
 }
 
 /// When bytes shall be on the disk.
@@ -106,8 +111,7 @@ pub(crate) enum Written {
     Soon,
 }
 
-/// As [`write_atomically`], but it need not outlive the machine; returns the new file, open for
-/// more.
+/// Puts a new file with these bytes in the place of any old one; returns it, open for more.
 pub(crate) fn replace(path: &Path, bytes: &[u8], when: Written) -> Result<File, LibraryError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
