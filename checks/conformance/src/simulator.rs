@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use machine::{Endpoint, FileId, Seed};
-use simulator::{Config, Content, NodeConfig, NodeId, Simulation};
+use simulator::{Bandwidth, Config, Content, NodeConfig, NodeId, Simulation};
 
 use crate::{Actor, Command, Part, Puppet, Sight, Stage};
 
@@ -12,6 +12,8 @@ use crate::{Actor, Command, Part, Puppet, Sight, Stage};
 pub struct SimulatorStage {
     simulation: Simulation<Puppet>,
     seen: Vec<Vec<Sight>>,
+    /// The link of each puppet, in both directions.
+    link: Bandwidth,
 }
 
 /// What has not happened after so much simulated time never will.
@@ -21,15 +23,16 @@ impl SimulatorStage {
     /// A stage in a world of the simulator's usual properties.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(Config::new(Seed(1)))
+        Self::of(Config::new(Seed(1)), Bandwidth::UNLIMITED)
     }
 
-    /// A stage in a world of one's choice.
+    /// A stage in a world of one's choice, where all have such a link.
     #[must_use]
-    pub fn of(config: Config) -> Self {
+    pub fn of(config: Config, link: Bandwidth) -> Self {
         Self {
             simulation: Simulation::new(config, ()),
             seen: Vec::new(),
+            link,
         }
     }
 
@@ -55,7 +58,9 @@ impl Stage for SimulatorStage {
         let actor = Actor(self.seen.len());
         self.seen.push(Vec::new());
         let endpoint = simulator::endpoint(Self::id(actor).0 + 1);
-        let config = NodeConfig::at(endpoint).with_slots(part.slots);
+        let config = NodeConfig::at(endpoint)
+            .with_link(self.link, self.link)
+            .with_slots(part.slots);
         let id = self.simulation.add(part.puppet, config);
         for (file, len, bytes) in part.files {
             let content = if bytes.is_empty() {

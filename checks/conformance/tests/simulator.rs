@@ -9,7 +9,10 @@ mod on_a_bad_day {
     use conformance::simulator::SimulatorStage;
     use core::time::Duration;
     use machine::Seed;
-    use simulator::{Config, Cuts, Latency};
+    use simulator::{Bandwidth, Config, Cuts, Latency};
+
+    /// In bytes a second: fast enough for whatever is under way to arrive while a test lingers.
+    const LINK: Bandwidth = Bandwidth::bytes_a_second(20_000_000);
 
     fn world() -> Config {
         let mut config = Config::new(Seed(7));
@@ -22,5 +25,5 @@ mod on_a_bad_day {
         config
     }
 
-    conformance::conformance!(SimulatorStage::of(world()));
+    conformance::conformance!(SimulatorStage::of(world(), LINK));
 }
