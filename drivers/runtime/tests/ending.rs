@@ -78,5 +78,5 @@ fn orders_after_the_end_are_not_heard() {
     node.handle.join();
     node.tell(|_| panic!("not heard"));
     node.handle.stop();
-    node.handle.clone().join();
+    node.handle.join();
 }
