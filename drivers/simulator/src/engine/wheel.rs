@@ -127,10 +127,9 @@ impl<E> Wheel<E> {
         let slot = tick.slot();
         self.cursor = slot + 1;
         self.occupied[slot / 64] &= !(1 << (slot % 64));
-        let mut events = core::mem::take(&mut self.slots[slot]);
-        into.append(&mut events);
-        if events.capacity() <= STOCKED_LEN_MAX && self.stock.len() < STOCK_MAX {
-            self.stock.push(events);
+        let emptied = core::mem::replace(into, core::mem::take(&mut self.slots[slot]));
+        if emptied.capacity() <= STOCKED_LEN_MAX && self.stock.len() < STOCK_MAX {
+            self.stock.push(emptied);
         }
         Some(tick)
     }

@@ -98,8 +98,7 @@ impl Queue {
     }
 
     fn join(&mut self, first: &[u8]) -> Bytes {
-        let mut joined = Vec::with_capacity(SHORT);
-        joined.extend_from_slice(first);
+        let mut joined = first.to_vec();
         while joined.len() < QUANTUM
             && let Some(next) = self.next_short()
         {
