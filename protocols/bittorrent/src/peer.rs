@@ -241,11 +241,15 @@ impl Peer {
         )
     }
 
-    /// Keeps a hint, unless there are many already.
+    /// Keeps a hint; of too many the oldest is forgotten.
     pub(crate) fn hint(hints: &mut Vec<PieceIndex>, piece: PieceIndex) {
-        if hints.len() < HINTS_MAX && !hints.contains(&piece) {
-            hints.push(piece);
+        if hints.contains(&piece) {
+            return;
         }
+        if hints.len() >= HINTS_MAX {
+            hints.remove(0);
+        }
+        hints.push(piece);
     }
 }
 

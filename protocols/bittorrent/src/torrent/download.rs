@@ -101,6 +101,9 @@ impl Torrent {
         let (peers, core) = self.peers_mut();
         for (conn, peer) in peers {
             core.review_interest(conn, peer, turn);
+            if let Some(has) = peer.has() {
+                core.note_for_suggestions(has, turn);
+            }
         }
         // Two seeds have nothing to say to each other (spec section 21).
         let seeds: Vec<_> = self
@@ -211,6 +214,9 @@ impl Core {
         let Stage::Begun(assembly) = &mut self.stage else {
             return;
         };
+        if let Some(picker) = assembly.picker_ref() {
+            peer.suggested.retain(|&piece| picker.wants(piece));
+        }
         let permission = match peer.their_choke {
             Choke::Unchoked => Permission::Unchoked {
                 suggested: &peer.suggested,

@@ -275,6 +275,9 @@ impl Torrent {
             Some(Link::Open(peer)) => self.core.farewell(conn, &peer, turn),
             Some(Link::Greeting(_)) | None => (),
         }
+        if self.links.is_empty() {
+            self.core.suggestions = None;
+        }
     }
 
     /// Drops a connection without use, so that a new one finds a place.

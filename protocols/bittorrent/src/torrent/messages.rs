@@ -158,6 +158,9 @@ impl Core {
         if !has.set(piece) {
             return Ok(());
         }
+        if let Some(suggestions) = &mut self.suggestions {
+            suggestions.has(piece);
+        }
         let Some(picker) = self.assembly_mut().and_then(|assembly| assembly.picker()) else {
             return Ok(());
         };
@@ -204,6 +207,7 @@ impl Core {
         if let Some(picker) = self.assembly_mut().and_then(|assembly| assembly.picker()) {
             picker.peer_came(has);
         }
+        self.note_for_suggestions(has, turn);
         self.review_interest(conn, peer, turn);
     }
 
@@ -237,6 +241,9 @@ impl Core {
         }
         if let Some(serve) = &mut self.metadata {
             serve.left(conn);
+        }
+        if let Some(suggestions) = &mut self.suggestions {
+            suggestions.released(conn);
         }
         let changes = self.choker.gone(now, conn);
         self.note(changes);

@@ -39,6 +39,7 @@ use crate::peer::Peer;
 use crate::rate::RateMeter;
 use crate::session::{Rates, Timer, Turn};
 use crate::smart_ban::SmartBan;
+use crate::suggestions::Suggestions;
 use crate::tracker::announcer::{Announcer, Report, Swarm, TierPolicy};
 use crate::tracker::trackers::Finished;
 
@@ -67,6 +68,8 @@ struct Core {
     disk: Disk,
     /// What is to be done with other peers than the one that now speaks.
     errands: Vec<Errand>,
+    /// What we suggest to peers; there while we seed and have some.
+    suggestions: Option<Box<Suggestions>>,
     /// Reused for picking.
     picked: Vec<Block>,
     /// Metadata whose hash is right, until the turn's messages are all read.
@@ -173,6 +176,7 @@ impl Torrent {
                 },
                 disk: Disk::Well,
                 errands: Vec::new(),
+                suggestions: None,
                 picked: Vec::new(),
                 proven_metadata: None,
                 metadata: None,

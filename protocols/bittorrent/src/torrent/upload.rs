@@ -1,15 +1,18 @@
 //! Choking, and serving what is asked for (spec sections 8, 9, 17, 18).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use machine::{BACKLOG_HIGH, ConnId, Instant};
 
 use super::{Core, Torrent};
+use crate::bitfield::Bitfield;
 use crate::choker::{Diligence, Interest, PeerView, Requests, Role, Usefulness, useless};
 use crate::misbehaviour::Misbehaviour;
 use crate::numbers::Block;
 use crate::peer::{Choke, Peer, REQUEST_QUEUE_MAX};
 use crate::session::{Timer, Turn};
+use crate::suggestions::Suggestions;
 use crate::wire::framing::BLOCK_LEN_MAX;
 use crate::wire::message::PIECE_HEAD_LEN;
 use crate::wire::{Message, PieceHead};
@@ -121,7 +124,31 @@ impl Core {
             return refuse(conn, peer, block, turn);
         }
         peer.owed.push_back(block);
+        if let Some(suggestions) = &mut self.suggestions {
+            suggestions.requested(conn, block.piece);
+        }
+        self.suggest(conn, peer, turn);
         Ok(())
+    }
+
+    /// Suggests to a peer that we serve what nobody else has yet (BEP 6).
+    fn suggest(&mut self, conn: ConnId, peer: &Peer, turn: &mut Turn<'_, '_>) {
+        let Some(suggestions) = &mut self.suggestions else { return };
+        if !peer.is_fast() || peer.our_choke == Choke::Choked {
+            return;
+        }
+        while let Some(piece) = suggestions.next(conn) {
+            turn.io.send(conn, &Message::Suggest(piece));
+        }
+    }
+
+    /// Notes, while we seed, what a peer has: that need not be suggested.
+    pub(super) fn note_for_suggestions(&mut self, has: &Bitfield, turn: &mut Turn<'_, '_>) {
+        if !self.is_finished() {
+            return;
+        }
+        let new = || Box::new(Suggestions::new(has.len(), turn.io.rng()));
+        self.suggestions.get_or_insert_with(new).has_all_of(has);
     }
 
     /// A peer takes a request back.
@@ -192,6 +219,9 @@ impl Core {
         }
         peer.our_choke = Choke::Choked;
         turn.io.send(conn, &Message::Choke);
+        if let Some(suggestions) = &mut self.suggestions {
+            suggestions.released(conn);
+        }
         let (is_fast, granted) = (peer.is_fast(), &peer.granted_fast);
         peer.owed.retain(|block| {
             let stays = is_fast && granted.contains(&block.piece);
@@ -207,6 +237,7 @@ impl Core {
         if peer.our_choke == Choke::Choked {
             peer.our_choke = Choke::Unchoked;
             turn.io.send(conn, &Message::Unchoke);
+            self.suggest(conn, peer, turn);
         }
     }
 }
