@@ -1,0 +1,182 @@
+//! A network of its own for each test: no packet leaves it, and no port of it is taken.
+//!
+//! It has a loopback device only. To that belong the whole of 10.77.0.0/16 and the first addresses
+//! of fd00:77::/64, so that every peer can have an address of its own; transmission would refuse
+//! one from 127.0.0.0/8.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd as _;
+use std::panic;
+use std::path::Path;
+use std::process::{self, Command};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Where iproute2 keeps the names.
+const NAMES: &str = "/run/netns";
+
+/// How the names of ours begin; then comes the process that made it, and a number.
+const PREFIX: &str = "manyhop-";
+
+/// How many IPv6 addresses there are. (Those of IPv4 come as one whole range.)
+const IPV6_ADDRESSES: u16 = 64;
+
+/// A network namespace that vanishes with this value, and whatever runs in it.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+    handle: File,
+}
+
+impl Namespace {
+    /// Makes one, after those were removed that killed tests have left behind.
+    ///
+    /// # Errors
+    /// When `ip` is missing or may not.
+    pub fn new() -> anyhow::Result<Self> {
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(remove_stale);
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}", process::id());
+        run_ip(&["netns", "add", &name], "")?;
+        let path = Path::new(NAMES).join(&name);
+        let handle = File::open(&path).with_context(|| path.display().to_string())?;
+        let namespace = Self { name, handle };
+        namespace.enter(bring_up)??;
+        Ok(namespace)
+    }
+
+    /// Gives the IPv4 address of a number.
+    pub const fn ipv4(number: u16) -> IpAddr {
+        let [high, low] = number.to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(10, 77, high, low))
+    }
+
+    /// Gives the IPv6 address of a number below 64.
+    pub const fn ipv6(number: u16) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0x77, 0, 0, 0, 0, 0, number))
+    }
+
+    /// Gives how many bytes have passed the network since it was made, with all their headers.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn passed_bytes(&self) -> anyhow::Result<u64> {
+        let table = self.enter(|| fs::read_to_string("/proc/thread-self/net/dev"))??;
+        let loopback = table
+            .lines()
+            .find_map(|line| line.trim_start().strip_prefix("lo:"));
+        let received = loopback.and_then(|numbers| numbers.split_whitespace().next());
+        let received = received.context("no loopback in /proc/thread-self/net/dev")?;
+        Ok(received.parse()?)
+    }
+
+    /// Does `work` on a thread that stands inside. Sockets and processes that it opens stay inside.
+    ///
+    /// # Errors
+    /// When the thread may not enter.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
+        let inside = || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(self.handle.as_fd(), kind).context("enter a namespace")?;
+            Ok(work())
+        };
+        thread::scope(|scope| match scope.spawn(inside).join() {
+            Ok(result) => result,
+            Err(cause) => panic::resume_unwind(cause),
+        })
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        remove(&self.name);
+    }
+}
+
+fn bring_up() -> anyhow::Result<()> {
+    let mut batch = String::from("link set lo up\naddress add 10.77.0.1/16 dev lo\n");
+    for number in 1..IPV6_ADDRESSES {
+        let address = Namespace::ipv6(number);
+        batch.push_str(&format!("address add {address}/64 dev lo nodad\n"));
+    }
+    run_ip(&["-batch", "-"], &batch)
+}
+
+/// Removes what tests have left that are no more: they were killed.
+fn remove_stale() {
+    let names = fs::read_dir(NAMES).into_iter().flatten().flatten();
+    for name in names.filter_map(|entry| entry.file_name().into_string().ok()) {
+        if is_of_the_dead(&name) {
+            remove(&name);
+        }
+    }
+}
+
+/// Tells whether `name` is one of ours whose maker is dead.
+pub(crate) fn is_of_the_dead(name: &str) -> bool {
+    let maker = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split('-').next());
+    maker
+        .and_then(|pid| pid.parse::<u32>().ok())
+        .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+}
+
+/// Ends all that runs inside, then removes the name. Nobody hears of failures: this is clean-up.
+fn remove(name: &str) {
+    let pids = Command::new("ip").args(["netns", "pids", name]).output();
+    let pids = pids.map(|output| output.stdout).unwrap_or_default();
+    for pid in String::from_utf8_lossy(&pids).lines() {
+        if let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+    let _ = run_ip(&["netns", "delete", name], "");
+}
+
+fn run_ip(arguments: &[&str], input: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut child = Command::new("ip")
+        .args(arguments)
+        .stdin(process::Stdio::piped())
+        .stdout(process::Stdio::null())
+        .stderr(process::Stdio::piped())
+        .spawn()
+        .context("ip (of iproute2) does not start")?;
+    if let Some(mut pipe) = child.stdin.take() {
+        match pipe.write_all(input.as_bytes()) {
+            // It has read enough to say what is wrong.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        let told = String::from_utf8_lossy(&output.stderr);
+        bail!("ip {}: {}", arguments.join(" "), told.trim());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ours_and_only_of_the_dead_are_swept() {
+        assert!(!is_of_the_dead(&format!("{PREFIX}{}-0", process::id())));
+        assert!(!is_of_the_dead("docker-4194999-0"));
+        assert!(!is_of_the_dead(&format!("{PREFIX}tools")));
+        // Above the kernel's largest process id (2^22).
+        assert!(is_of_the_dead(&format!("{PREFIX}4194999-0")));
+    }
+}
