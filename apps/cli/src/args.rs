@@ -129,6 +129,9 @@ pub(crate) struct SeedArgs {
     /// The folder that holds the torrents' files and folders
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
+    /// Do not write down what was checked: for the demo, which leaves nothing behind
+    #[arg(long, hide = true)]
+    pub(crate) keep_nothing: bool,
     #[command(flatten)]
     pub(crate) peers: PeerArgs,
 }

@@ -1,11 +1,126 @@
-//! `manyhop get`.
+//! `manyhop get`: fetches a torrent's content.
+
+use std::net::ToSocketAddrs as _;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use bittorrent::Node;
+use bittorrent::api::{Add, Command, Limits, Source, TorrentId};
+use bittorrent::numbers::InfoHash;
+use library::Folder;
+use machine::Endpoint;
+use runtime::Handle;
+use serde_json::json;
 
 use crate::Outcome;
 use crate::args::GetArgs;
+use crate::download::{Download, Turn};
 use crate::error::Failure;
 use crate::output::Output;
+use crate::session::{News, Session, Setup};
+use crate::signals::{self, Stop};
+use crate::source::{What, Wish};
+
+/// The only torrent of this node.
+pub(crate) const TORRENT: TorrentId = TorrentId(0);
+
+/// How often we hear how the download stands.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
-    let _ = (args, output);
-    Err(Failure::new("`get` is not there yet"))
+    let folder = Folder::create(&args.folder)?;
+    let wish = Wish::of(&args, &folder)?;
+    let (sender, news) = mpsc::channel();
+    let stop = Stop::watch({
+        let sender = sender.clone();
+        move || drop(sender.send(News::Stop))
+    })?;
+    if args.peers.until_input_ends {
+        signals::stop_when_input_ends();
+    }
+    let setup = Setup {
+        peers: &args.peers,
+        limit_down: args.limit_down,
+        report_every: REPORT_EVERY,
+    };
+    let session = Session::start(&setup, &sender, news)?;
+    let files = session.handle().files().clone();
+    let mut download = Download::new(&args, output, &stop, folder, files, &wish);
+    let (hash, name, source) = match wish.what {
+        What::Known(info) => {
+            let (hash, name) = (info.hash(), info.name().into());
+            let content = download.begin(Arc::new(*info))?;
+            (hash, name, Source::Known(Box::new(content)))
+        }
+        What::Named(hash, name) => (hash, name.unwrap_or_default(), Source::Magnet(hash)),
+    };
+    session.handle().command(Command::Add(Box::new(Add {
+        torrent: TORRENT,
+        source,
+        trackers: wish.trackers,
+        peers: wish.peers,
+        limits: Limits::default(),
+    })));
+    look_up(wish.hosts, session.handle());
+    tell_start(output, &name, hash, session.port());
+    let ended = go_on(&mut download, &session);
+    session.leave([TORRENT], |event| drop(download.hear(event)));
+    let ending = download.close();
+    ended?;
+    output.result(ending.text(), ending.to_json())?;
+    Ok(Outcome::Done)
+}
+
+fn tell_start(output: &Output, name: &str, hash: InfoHash, port: u16) {
+    let shown = match name {
+        "" => hash.to_string(),
+        name => name.into(),
+    };
+    output.note(
+        "start",
+        format!("fetching {shown}, open to peers at port {port}"),
+        json!({ "name": name, "info_hash": hash.to_string(), "port": port }),
+    );
+}
+
+/// Follows the download until it is complete (and, if the user wants that, given to others until
+/// stopped).
+fn go_on(download: &mut Download<'_>, session: &Session) -> Result<(), Failure> {
+    loop {
+        let turn = match session.next(download.next_checkpoint()) {
+            Some(News::Node(event)) => download.hear(event)?,
+            Some(News::Stop) => return download.stopped(),
+            None => {
+                download.checkpoint();
+                Turn::Next
+            }
+        };
+        match turn {
+            Turn::Next => (),
+            Turn::Command(command) => session.handle().command(*command),
+            Turn::End => return Ok(()),
+        }
+    }
+}
+
+/// Looks up peers that are known by names, beside all else: a name may take long.
+fn look_up(hosts: Vec<(String, u16)>, handle: &Handle<Node>) {
+    if hosts.is_empty() {
+        return;
+    }
+    let handle = handle.clone();
+    thread::spawn(move || {
+        for (name, port) in hosts {
+            let Ok(addresses) = (name.as_str(), port).to_socket_addrs() else {
+                continue;
+            };
+            let peers = addresses.map(Endpoint::from).collect();
+            handle.command(Command::AddPeers {
+                torrent: TORRENT,
+                peers,
+            });
+        }
+    });
 }

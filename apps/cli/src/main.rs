@@ -16,6 +16,8 @@
 //! | [`error`] | what went wrong, and what to try next |
 //! | [`units`] | sizes, rates and selections of files, as people write them |
 //! | [`signals`] | how the user stops us |
+//! | [`source`], [`web`] | where descriptions of torrents come from |
+//! | [`session`], [`download`] | a node at work, and a torrent on its way to the disk |
 //! | `create`, `show`, `check`, `get`, `seed`, `tracker`, `demo` | a verb each |
 
 #![forbid(unsafe_code)]
@@ -24,15 +26,20 @@ mod args;
 mod check;
 mod create;
 mod demo;
+mod download;
 mod error;
 mod get;
 mod meter;
 mod output;
 mod seed;
+mod session;
+mod shelf;
 mod show;
 mod signals;
+mod source;
 mod tracker;
 mod units;
+mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -13,10 +13,14 @@ use crate::units::Size;
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often an object is written for programs.
-const OBJECT_EVERY: Duration = Duration::from_secs(1);
+const OBJECT_EVERY: Duration = Duration::from_millis(500);
 
-/// Shows one work: a bar on a terminal, a line each five seconds elsewhere, an object each second
-/// for programs. Works that are done at once show nothing. Threads may share it.
+/// How a work is drawn that has an end, and one that has none.
+const BAR: &str = "{prefix} {bar:24.cyan/blue} {percent:>3} %  {wide_msg}";
+const LINE: &str = "{prefix}: {wide_msg}";
+
+/// Shows one work: a bar on a terminal, a line each five seconds elsewhere, two objects a
+/// second for programs. Works that are done at once show nothing. Threads may share it.
 #[derive(Debug)]
 pub(crate) struct Meter<'a> {
     output: &'a Output,
@@ -41,12 +45,8 @@ pub(crate) struct Reading {
 impl<'a> Meter<'a> {
     pub(crate) fn new(output: &'a Output, what: &'static str) -> Self {
         let bar = output.bars().map(|bars| {
-            let style = ProgressStyle::with_template(
-                "{prefix} {wide_bar:.cyan/blue} {percent:>3} %  {msg}",
-            )
-            .expect("the template is constant")
-            .progress_chars("━╸─");
-            bars.add(ProgressBar::new(0).with_style(style).with_prefix(what))
+            let bar = ProgressBar::new(0).with_style(style(LINE));
+            bars.add(bar.with_prefix(what))
         });
         let next = Mutex::new(Instant::now() + OBJECT_EVERY);
         Self {
@@ -65,7 +65,10 @@ impl<'a> Meter<'a> {
         let reading = read();
         match &self.bar {
             Some(bar) => {
-                bar.set_length(reading.total_bytes.max(1));
+                if reading.total_bytes > 0 && bar.length() == Some(0) {
+                    bar.set_style(style(BAR));
+                    bar.set_length(reading.total_bytes);
+                }
                 bar.set_position(reading.done_bytes);
                 bar.set_message(reading.detail);
             }
@@ -105,12 +108,11 @@ impl<'a> Meter<'a> {
     }
 
     fn write(&self, reading: &Reading) {
-        let percent = reading
-            .done_bytes
-            .saturating_mul(100)
-            .checked_div(reading.total_bytes)
-            .unwrap_or(0);
-        let text = format!("{} {percent} %  {}", self.what, reading.detail);
+        let percent = reading.done_bytes.saturating_mul(100);
+        let text = match percent.checked_div(reading.total_bytes) {
+            Some(percent) => format!("{} {percent} %, {}", self.what, reading.detail),
+            None => format!("{}: {}", self.what, reading.detail),
+        };
         let mut members = json!({
             "what": self.what,
             "done_bytes": reading.done_bytes,
@@ -129,4 +131,10 @@ impl Drop for Meter<'_> {
             bar.finish_and_clear();
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the templates are constant")
+        .progress_chars("━╸─")
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::raise;
 
 use crate::error::Failure;
 
@@ -14,6 +15,16 @@ use crate::error::Failure;
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     flag: Arc<AtomicBool>,
+}
+
+/// Stops us, as SIGTERM would, when standard input ends: so that no process outlives the one that
+/// started it, however that ends.
+pub(crate) fn stop_when_input_ends() {
+    std::thread::spawn(|| {
+        // Whatever comes is not meant for us, and a failure is an end as well.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = raise(SIGTERM);
+    });
 }
 
 impl Stop {

@@ -203,7 +203,7 @@ pub enum Event {
     },
     /// A tracker answered, or did not.
     Tracker(Box<TrackerReport>),
-    /// How a busy torrent stands, every [`Config::report_every`].
+    /// How a busy torrent stands, every [`Config::report_every`], and when it takes leave.
     Progress(Box<Progress>),
     /// A torrent is gone: its trackers were told, its peers are closed.
     Removed(TorrentId),
@@ -270,6 +270,19 @@ pub struct Progress {
     /// Full copies among us and the peers: whole copies, and the fraction of pieces that one
     /// more copy has.
     pub copies: f64,
+    /// What was exchanged with each of these peers.
+    pub exchanges: Box<[Exchange]>,
+}
+
+/// What was exchanged with a peer since it was connected, in bytes of payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// The peer, at the other end of the connection.
+    pub peer: Endpoint,
+    /// What came from it.
+    pub downloaded_bytes: u64,
+    /// What it was given.
+    pub uploaded_bytes: u64,
 }
 
 impl Config {

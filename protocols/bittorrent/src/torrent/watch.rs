@@ -7,7 +7,7 @@ use core::time::Duration;
 use machine::{ConnId, Instant};
 
 use super::{Core, Link, Stage, Torrent};
-use crate::api::{Event, Progress};
+use crate::api::{Event, Exchange, Progress};
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::Peer;
 use crate::pipeline::Verdict;
@@ -87,6 +87,11 @@ impl Torrent {
             .assembly()
             .map_or((0, 0), |assembly| assembly.done_and_wanted());
         let totals = &self.core.totals;
+        let exchanges = self.peers().map(|(_, peer)| Exchange {
+            peer: peer.endpoint,
+            downloaded_bytes: peer.down.total(),
+            uploaded_bytes: peer.up.total(),
+        });
         turn.io.emit(Event::Progress(Box::new(Progress {
             torrent: self.core.id,
             done_bytes,
@@ -99,6 +104,7 @@ impl Torrent {
             peers: self.peers().count(),
             seeds: self.peers().filter(|(_, peer)| peer.is_seed()).count(),
             copies: self.copies(),
+            exchanges: exchanges.collect(),
         })));
         if let Some(every) = turn.session.config.report_every {
             turn.set(Timer::Report(self.core.id), every);
