@@ -31,12 +31,19 @@ fn main() -> std::io::Result<()> {
         knows.truncate(NEIGHBOURS / 2);
         nodes.push(swarm.add(Start::Leecher, LINK, &knows));
     }
-    let all = swarm.run_until_complete(&nodes, Duration::from_secs(3600));
+    let mut all = false;
+    for i in 0..60 {
+        all = swarm.run_until_complete(&nodes, Duration::from_secs(20));
+        let done = nodes.iter().filter(|&&n| swarm.is_complete(n)).count();
+        let stored: usize = nodes.iter().map(|&n| swarm.stored(n).len()).sum();
+        eprintln!("{} s: {done} complete, {stored} pieces, {} turns", i * 20 + 20, swarm.sim.turns());
+        if all { break; }
+    }
     let last = nodes.iter().filter_map(|&node| swarm.completed_at(node)).max();
     let seconds = last.map_or(0.0, |at| at.as_nanos() as f64 / 1e9);
     let optimum = CONTENT_LEN as f64 / 1_250_000.0;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "seed {seed}: all complete: {all}, trace {}", swarm.sim.trace_hash())?;
+    writeln!(out, "seed {seed}: all complete: {all}, trace {:?}", swarm.sim.trace_hash())?;
     writeln!(out, "last after {seconds:.0} simulated s ({:.2} x size / rate)", seconds / optimum)?;
     writeln!(out, "{} inputs", swarm.sim.turns())?;
     let status = std::fs::read_to_string("/proc/self/status")?;

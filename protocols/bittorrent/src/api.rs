@@ -203,7 +203,8 @@ pub enum Event {
     },
     /// A tracker answered, or did not.
     Tracker(Box<TrackerReport>),
-    /// How a busy torrent stands, every [`Config::report_every`], and when it takes leave.
+    /// How a busy torrent stands, every [`Config::report_every`]; also before it is complete
+    /// and before it takes leave.
     Progress(Box<Progress>),
     /// A torrent is gone: its trackers were told, its peers are closed.
     Removed(TorrentId),

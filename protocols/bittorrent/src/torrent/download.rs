@@ -93,6 +93,7 @@ impl Torrent {
 
     /// All that is wanted is here.
     fn finished(&mut self, turn: &mut Turn<'_, '_>) {
+        self.report(turn);
         turn.io.emit(Event::Complete {
             torrent: self.core.id,
         });

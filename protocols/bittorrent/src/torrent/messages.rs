@@ -72,12 +72,19 @@ impl Core {
 
     /// Names the pieces that the peer may have while it is choked (BEP 6): of its allowed-fast
     /// set those that we have.
+    ///
+    /// A seed grants none. The set follows from the first three bytes of the address, so all peers
+    /// of one network would fetch the same ten pieces from it, at the same time and past its
+    /// choker: in a simulated swarm of 200 in one network the first minute went for that.
     fn grant_fast(&self, conn: ConnId, peer: &mut Peer, turn: &mut Turn<'_, '_>) {
         let (Some(assembly), IpAddr::V4(ip), true) =
             (self.assembly(), peer.endpoint.ip(), peer.is_fast())
         else {
             return;
         };
+        if assembly.is_finished() {
+            return;
+        }
         let count = assembly.layout().piece_count();
         let set = allowed_fast_set(ip, &self.info_hash, count, ALLOWED_FAST_COUNT);
         for piece in set.into_iter().filter(|&piece| assembly.have().has(piece)) {

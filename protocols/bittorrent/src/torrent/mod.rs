@@ -274,9 +274,7 @@ impl Torrent {
         if matches!(self.core.stage, Stage::Leaving { .. }) {
             return;
         }
-        if turn.session.config.report_every.is_some() {
-            self.report(turn);
-        }
+        self.report(turn);
         let report = self.core.report(turn);
         self.close_all(turn);
         turn.session.trackers.cancel(self.core.info_hash);

@@ -79,8 +79,11 @@ impl Torrent {
         }
     }
 
-    /// Tells the user how the torrent stands, and when it will again.
+    /// Tells the user how the torrent stands, if that is wanted, and notes when it will again.
     pub(crate) fn report(&self, turn: &mut Turn<'_, '_>) {
+        let Some(every) = turn.session.config.report_every else {
+            return;
+        };
         let now = turn.now();
         let (done_bytes, wanted_bytes) = self
             .core
@@ -106,9 +109,7 @@ impl Torrent {
             copies: self.copies(),
             exchanges: exchanges.collect(),
         })));
-        if let Some(every) = turn.session.config.report_every {
-            turn.set(Timer::Report(self.core.id), every);
-        }
+        turn.set(Timer::Report(self.core.id), every);
     }
 
     /// Full copies in our sight: as the picker counts them, or, when we have all, ours and those

@@ -5,9 +5,9 @@
 //! what it says of itself counts for nothing but statistics.
 //!
 //! ```text
-//!   stream ───▶ connections ──▶ query ──┐                  ┌──▶ answer ──▶ stream
-//!                                       ├──▶ registry ─────┤
-//!   datagram ─▶ udp (connection ids) ───┘   swarm, swarm…  └──▶ udp ─────▶ datagram
+//!   stream ───▶ http: connections, query ──┐                ┌──▶ answer ──▶ stream
+//!                                          ├──▶ registry ───┤
+//!   datagram ─▶ udp: connection ids ───────┘  swarm, swarm… └──▶ udp ─────▶ datagram
 //! ```
 //!
 //! The life of a [`Tracker`]: it is made of a [`Config`] and the driver listens, for connections
@@ -20,7 +20,9 @@
 
 mod answer;
 pub mod api;
+mod connection_ids;
 mod connections;
+mod http;
 mod keyed;
 pub mod node;
 pub mod query;

@@ -1,74 +1,102 @@
-//! Connection ids without a memory (BEP 15; spec section 6).
-//!
-//! An id is a keyed hash of the asker's address and the minute: the tracker can tell its own ids
-//! without keeping one, and nobody can make one up for an address where he does not receive.
+//! Requests and responses in datagrams (BEP 15; spec section 6).
 
-use crate::tracker::udp::ConnectionId;
-use core::hash::{Hash as _, Hasher as _};
+use super::answer;
+use super::api::Event;
+use super::node::Tracker;
+use super::registry::Accepted;
+use crate::tracker::announce::ScrapeCounts;
+use crate::tracker::compact::Family;
+use crate::tracker::udp::{AnnounceResponse, Datagram, Request, Response, TransactionId};
+use alloc::boxed::Box;
+use alloc::string::String;
 use core::time::Duration;
-use machine::{Endpoint, Instant, Rng};
-use siphasher::sip::SipHasher24;
+use machine::{Endpoint, Io, Rng};
 
-/// How long one epoch of ids lasts.
-const EPOCH: Duration = Duration::from_secs(60);
+/// The bytes of compact peers in one datagram: it fits into a packet of any network.
+const PEERS_MAX: usize = 1_200;
 
-/// The epochs before the present one whose ids are still taken: so an id is good for two minutes
-/// at least (BEP 15), and for three at most.
-const EPOCHS_TAKEN: u64 = 2;
-
-/// Makes and recognizes connection ids.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ConnectionIds {
-    secret: (u64, u64),
+impl Tracker {
+    pub(super) fn datagram(&mut self, from: Endpoint, request: Request, io: &mut Io<'_, Self>) {
+        let now = io.now();
+        let response = match request {
+            Request::Connect { transaction } => Response::Connect {
+                transaction,
+                connection: self.ids.issue(from, now),
+            },
+            Request::Announce(request) if self.ids.accepts(request.connection, from, now) => {
+                let endpoint = from.with_port(request.announce.port);
+                let transaction = request.transaction;
+                let interval = self.config.interval;
+                let answer = |accepted: &Accepted<'_>, rng: &mut Rng| {
+                    announce_response(transaction, accepted, interval, rng)
+                };
+                match self.announce(&request.announce, endpoint, io, answer) {
+                    Ok(response) => response,
+                    Err(reason) => refuse(transaction, from, reason, io),
+                }
+            }
+            Request::Scrape {
+                connection,
+                transaction,
+                info_hashes,
+            } if self.ids.accepts(connection, from, now) => {
+                let counts = info_hashes
+                    .iter()
+                    .map(|&hash| self.registry.scrape(hash))
+                    .collect();
+                Response::Scrape {
+                    transaction,
+                    counts,
+                }
+            }
+            // Not worth an event: the sender may be forged.
+            Request::Announce(request) => unknown_connection(request.transaction),
+            Request::Scrape { transaction, .. } => unknown_connection(transaction),
+        };
+        io.send_to(from, Datagram::Response(response));
+    }
 }
 
-impl ConnectionIds {
-    /// Draws the secret.
-    pub(super) fn draw(rng: &mut Rng) -> Self {
-        Self {
-            secret: (rng.next_u64(), rng.next_u64()),
-        }
-    }
+fn announce_response(
+    transaction: TransactionId,
+    accepted: &Accepted<'_>,
+    interval: Duration,
+    rng: &mut Rng,
+) -> Response {
+    let (asker, _) = accepted.asker();
+    let family = Family::of(asker);
+    let peers = accepted.draw(family, PEERS_MAX / family.peer_len(), rng);
+    let ScrapeCounts {
+        seeds, leechers, ..
+    } = accepted.counts;
+    Response::Announce(Box::new(AnnounceResponse {
+        transaction,
+        interval: u32::try_from(interval.as_secs()).unwrap_or(u32::MAX),
+        leechers,
+        seeds,
+        compact_peers: answer::compact(&peers, family),
+    }))
+}
 
-    /// Makes the id of an asker.
-    pub(super) fn issue(&self, asker: Endpoint, now: Instant) -> ConnectionId {
-        self.of_epoch(asker, epoch(now))
-    }
-
-    /// Tells whether an id was made for this asker not long ago.
-    pub(super) fn accepts(&self, id: ConnectionId, asker: Endpoint, now: Instant) -> bool {
-        let present = epoch(now);
-        let oldest = present.saturating_sub(EPOCHS_TAKEN);
-        (oldest..=present).any(|epoch| self.of_epoch(asker, epoch) == id)
-    }
-
-    fn of_epoch(&self, asker: Endpoint, epoch: u64) -> ConnectionId {
-        let mut hasher = SipHasher24::new_with_keys(self.secret.0, self.secret.1);
-        hasher.write_u64(epoch);
-        asker.hash(&mut hasher);
-        ConnectionId::new(hasher.finish())
+fn refuse(
+    transaction: TransactionId,
+    from: Endpoint,
+    reason: String,
+    io: &mut Io<'_, Tracker>,
+) -> Response {
+    io.emit(Event::Refused {
+        from,
+        reason: reason.clone(),
+    });
+    Response::Error {
+        transaction,
+        message: reason,
     }
 }
 
-const fn epoch(now: Instant) -> u64 {
-    now.since(Instant::ZERO).as_secs() / EPOCH.as_secs()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use machine::Seed;
-
-    #[test]
-    fn an_id_is_good_for_two_minutes_and_one_address() {
-        let ids = ConnectionIds::draw(&mut Rng::new(Seed(1), 0, 0));
-        let asker: Endpoint = "192.0.2.1:6881".parse().expect("an endpoint");
-        let after = |seconds| Instant::ZERO + Duration::from_secs(seconds);
-        let id = ids.issue(asker, after(59));
-        assert!(ids.accepts(id, asker, after(59)));
-        assert!(ids.accepts(id, asker, after(179)));
-        assert!(!ids.accepts(id, asker, after(180)));
-        assert!(!ids.accepts(id, asker.with_port(6882), after(59)));
-        assert!(!ids.accepts(ConnectionId(id.0 ^ 1), asker, after(59)));
+fn unknown_connection(transaction: TransactionId) -> Response {
+    Response::Error {
+        transaction,
+        message: "connection id unknown or too old".into(),
     }
 }
