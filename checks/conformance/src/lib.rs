@@ -12,7 +12,7 @@
 //!
 //! To hold a new driver to them, implement [`Stage`] and write one file of tests:
 //!
-//! ```ignore
+//! ```text
 //! conformance::conformance!(MyStage::new());
 //! ```
 

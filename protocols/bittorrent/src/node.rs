@@ -1,37 +1,20 @@
-//! The node: all torrents of one client. It only sorts what comes and hands it on.
+//! The node: it only sorts what comes and hands it on.
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
+use machine::{Input, Instant, Io, Protocol};
 
-use machine::{Input, Instant, Io, Protocol, StreamInput};
-
-use crate::api::{Add, Command, Config, Event, Refusal, Source, TorrentId};
-use crate::candidates;
-use crate::numbers::InfoHash;
-use crate::session::{Session, Timer, Turn};
-use crate::strangers::{Introduced, Strangers};
-use crate::torrent::{Fate, Torrent};
+use crate::api::{Command, Config, Event};
+use crate::client::Client;
 use crate::tracker::udp::Datagram;
 
 /// A BitTorrent client as a state machine: many torrents, their peers and trackers.
 #[derive(Debug)]
-pub struct Node {
-    torrents: BTreeMap<TorrentId, Torrent>,
-    by_hash: BTreeMap<InfoHash, TorrentId>,
-    strangers: Strangers,
-    session: Session,
-}
+pub struct Node(Client);
 
 impl Node {
     /// A node without torrents.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self {
-            torrents: BTreeMap::new(),
-            by_hash: BTreeMap::new(),
-            strangers: Strangers::default(),
-            session: Session::new(config),
-        }
+        Self(Client::new(config))
     }
 }
 
@@ -42,18 +25,16 @@ impl Protocol for Node {
     type Shared = ();
 
     fn handle(&mut self, input: Input<Self>, io: &mut Io<'_, Self>) {
+        let client = &mut self.0;
         match input {
-            Input::Command(command) => self.command(command, io),
-            Input::Stream { conn, input } => self.stream(conn, input, io),
-            Input::Disk { job, result } => {
-                let torrent = self.session.jobs.remove(&job);
-                self.with(torrent, io, |torrent, turn| torrent.disk(job, result, turn));
-            }
+            Input::Command(command) => client.command(command, io),
+            Input::Stream { conn, input } => client.stream(conn, input, io),
+            Input::Disk { job, result } => client.disk(job, result, io),
             Input::Message {
                 from,
                 message: Datagram::Response(response),
             } => {
-                self.session.trackers.response(from, response, io);
+                client.session.trackers.response(from, response, io);
             }
             // Requests are for trackers, which this node is not.
             Input::Message {
@@ -61,157 +42,13 @@ impl Protocol for Node {
                 ..
             } => (),
             Input::Garbled { from, error } => tracing::debug!(%from, %error, "garbled datagram"),
-            Input::Resolved { job, result } => self.session.trackers.resolved(job, &result, io),
-            Input::Wake => self.wake(io),
+            Input::Resolved { job, result } => client.session.trackers.resolved(job, &result, io),
+            Input::Wake => client.wake(io),
         }
-        self.settle(io);
+        client.settle(io);
     }
 
     fn next_wakeup(&self) -> Option<Instant> {
-        self.session.timers.next()
-    }
-}
-
-impl Node {
-    fn command(&mut self, command: Command, io: &mut Io<'_, Self>) {
-        let (torrent, result) = match command {
-            Command::Add(add) => (add.torrent, self.add(*add, io)),
-            Command::Begin { torrent, content } => {
-                let begun = self.with(Some(torrent), io, |it, turn| {
-                    it.begin_content(*content, turn)
-                });
-                (torrent, begun.unwrap_or(Err(Refusal::Unknown)))
-            }
-            Command::AddPeers { torrent, peers } => {
-                let source = candidates::Source::User;
-                let added = self.with(Some(torrent), io, |it, turn| {
-                    it.add_peers(&peers, source, turn)
-                });
-                (torrent, added.ok_or(Refusal::Unknown))
-            }
-            Command::Remove(torrent) => {
-                let left = self.with(Some(torrent), io, Torrent::leave);
-                (torrent, left.ok_or(Refusal::Unknown))
-            }
-        };
-        if let Err(why) = result {
-            io.emit(Event::Refused { torrent, why });
-        }
-    }
-
-    fn add(&mut self, add: Add, io: &mut Io<'_, Self>) -> Result<(), Refusal> {
-        let id = add.torrent;
-        let info_hash = match &add.source {
-            Source::Known(content) => content.info.hash(),
-            Source::Magnet(info_hash) => *info_hash,
-        };
-        if self.torrents.contains_key(&id) || self.by_hash.contains_key(&info_hash) {
-            return Err(Refusal::Twice);
-        }
-        let mut turn = Turn {
-            io,
-            session: &mut self.session,
-        };
-        let torrent = Torrent::new(add, info_hash, &mut turn)?;
-        self.torrents.insert(id, torrent);
-        self.by_hash.insert(info_hash, id);
-        Ok(())
-    }
-
-    fn stream(&mut self, conn: machine::ConnId, input: StreamInput, io: &mut Io<'_, Self>) {
-        if let Some(&torrent) = self.session.homes.get(&conn) {
-            self.with(Some(torrent), io, |torrent, turn| {
-                torrent.stream(conn, input, turn)
-            });
-        } else if self.session.trackers.owns(conn) {
-            self.session.trackers.stream(conn, input, io);
-        } else {
-            let mut turn = Turn {
-                io,
-                session: &mut self.session,
-            };
-            let Some(introduced) = self.strangers.stream(conn, input, &mut turn) else {
-                return;
-            };
-            let Introduced { from, start, input } = introduced;
-            let torrent = self.by_hash.get(&start.info_hash).copied();
-            let welcomed = self.with(torrent, io, |torrent, turn| {
-                torrent.welcome(conn, from, start, input, turn);
-            });
-            if welcomed.is_none() {
-                io.close(conn); // Silently: who asks for what we do not have learns nothing.
-            }
-        }
-    }
-
-    fn wake(&mut self, io: &mut Io<'_, Self>) {
-        while let Some(timer) = self.session.timers.pop_due(io.now()) {
-            match timer {
-                Timer::Trackers => self.session.trackers.wake(io),
-                Timer::Handshakes => {
-                    self.strangers.look(&mut Turn {
-                        io,
-                        session: &mut self.session,
-                    });
-                }
-                Timer::Refill => {
-                    let ids: Vec<_> = self.torrents.keys().copied().collect();
-                    for id in ids {
-                        self.with(Some(id), io, Torrent::refilled);
-                    }
-                }
-                Timer::Look(id) => drop(self.with(Some(id), io, Torrent::look)),
-                Timer::Choke(id) => drop(self.with(Some(id), io, Torrent::choke_round)),
-                Timer::Dial(id) => drop(self.with(Some(id), io, Torrent::dial)),
-                Timer::Announce(id) => drop(self.with(Some(id), io, Torrent::announce)),
-                Timer::Disk(id) => drop(self.with(Some(id), io, Torrent::store_again)),
-                Timer::Report(id) => drop(self.with(Some(id), io, |it, turn| it.report(turn))),
-            }
-        }
-    }
-
-    /// Hands out what trackers answered, lets torrents go that have taken leave, and notes when
-    /// the trackers' conversations want to be looked at.
-    fn settle(&mut self, io: &mut Io<'_, Self>) {
-        while let Some(finished) = self.session.trackers.next_finished() {
-            let torrent = self.by_hash.get(&finished.info_hash).copied();
-            self.with(torrent, io, |torrent, turn| {
-                torrent.announced(&finished, turn)
-            });
-        }
-        match self.session.trackers.next_wakeup() {
-            Some(at) => self.session.timers.set(Timer::Trackers, at),
-            None => self.session.timers.stop(Timer::Trackers),
-        }
-        for id in core::mem::take(&mut self.session.leaving) {
-            let fate = self.with(Some(id), io, |torrent, turn| torrent.fate(turn));
-            match fate {
-                Some(Fate::Gone) => {
-                    if let Some(torrent) = self.torrents.remove(&id) {
-                        self.by_hash.remove(&torrent.info_hash());
-                    }
-                    io.emit(Event::Removed(id));
-                }
-                Some(Fate::Stays) => self.session.leaving.push(id),
-                None => (),
-            }
-        }
-    }
-
-    /// Lets a torrent do its part of the turn, if there is one.
-    fn with<T>(
-        &mut self,
-        torrent: Option<TorrentId>,
-        io: &mut Io<'_, Self>,
-        work: impl FnOnce(&mut Torrent, &mut Turn<'_, '_>) -> T,
-    ) -> Option<T> {
-        let torrent = self.torrents.get_mut(&torrent?)?;
-        Some(work(
-            torrent,
-            &mut Turn {
-                io,
-                session: &mut self.session,
-            },
-        ))
+        self.0.session.timers.next()
     }
 }

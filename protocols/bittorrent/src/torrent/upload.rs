@@ -133,7 +133,9 @@ impl Core {
 
     /// Suggests to a peer that we serve what nobody else has yet (BEP 6).
     fn suggest(&mut self, conn: ConnId, peer: &Peer, turn: &mut Turn<'_, '_>) {
-        let Some(suggestions) = &mut self.suggestions else { return };
+        let Some(suggestions) = &mut self.suggestions else {
+            return;
+        };
         if !peer.is_fast() || peer.our_choke == Choke::Choked {
             return;
         }

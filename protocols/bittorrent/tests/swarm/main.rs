@@ -38,7 +38,10 @@ fn a_leecher_gets_all_files_from_a_seed() {
         swarm.assert_same_files(taker);
         let mut stored = swarm.stored(taker);
         stored.sort_unstable();
-        assert!(stored.iter().map(|piece| piece.0).eq(0..swarm.pieces()), "each piece once");
+        assert!(
+            stored.iter().map(|piece| piece.0).eq(0..swarm.pieces()),
+            "each piece once"
+        );
     });
 }
 
@@ -68,17 +71,26 @@ fn leechers_finish_without_the_seed_once_one_copy_has_left_it() {
         let one_copy = |swarm: &Swarm| {
             let mut union = Bitfield::none(pieces);
             for &node in leechers {
-                swarm.stored(node).into_iter().for_each(|piece| _ = union.set(piece));
+                swarm
+                    .stored(node)
+                    .into_iter()
+                    .for_each(|piece| _ = union.set(piece));
             }
             union.is_all()
         };
         while !one_copy(&swarm) {
             swarm.sim.run_for(Duration::from_millis(100));
             swarm.listen();
-            assert!(swarm.sim.now().as_nanos() < minutes(10).as_nanos() as u64, "no full copy");
+            assert!(
+                swarm.sim.now().as_nanos() < minutes(10).as_nanos() as u64,
+                "no full copy"
+            );
         }
         swarm.sim.crash(giver);
-        assert!(swarm.run_until_complete(leechers, minutes(10)), "somebody did not finish");
+        assert!(
+            swarm.run_until_complete(leechers, minutes(10)),
+            "somebody did not finish"
+        );
         for &node in leechers {
             swarm.assert_same_files(node);
         }
@@ -99,7 +111,10 @@ fn a_peer_that_sends_a_bad_block_is_banned_and_the_download_still_ends() {
         assert!(swarm.run_until_complete(&[taker], minutes(10)));
         swarm.assert_same_files(taker);
         let told = &swarm.told[&taker];
-        let failed = told.iter().filter(|(_, it)| matches!(it, Event::Failed { .. })).count();
+        let failed = told
+            .iter()
+            .filter(|(_, it)| matches!(it, Event::Failed { .. }))
+            .count();
         let banned: Vec<_> = told
             .iter()
             .filter_map(|(_, it)| match it {
@@ -123,14 +138,21 @@ fn a_full_disk_loses_nothing_and_the_download_goes_on_when_there_is_room() {
         swarm.sim.disk(taker).fill_after(200_000);
         assert!(!swarm.run_until_complete(&[taker], minutes(1)));
         let trouble = |event: &Event| matches!(event, Event::DiskTrouble { .. });
-        let troubles = swarm.told[&taker].iter().filter(|(_, event)| trouble(event)).count();
+        let troubles = swarm.told[&taker]
+            .iter()
+            .filter(|(_, event)| trouble(event))
+            .count();
         assert_eq!(troubles, 1, "told once, not each time it is tried");
         swarm.sim.disk(taker).fill_after(u64::MAX);
         assert!(swarm.run_until_complete(&[taker], minutes(1)));
         swarm.assert_same_files(taker);
         let mut stored = swarm.stored(taker);
         stored.dedup();
-        assert_eq!(stored.len(), swarm.pieces() as usize, "no piece was fetched twice");
+        assert_eq!(
+            stored.len(),
+            swarm.pieces() as usize,
+            "no piece was fetched twice"
+        );
     });
 }
 
@@ -165,7 +187,11 @@ fn a_removed_torrent_is_gone_and_its_peers_go_on() {
         swarm.sim.command(leaver, Command::Remove(TORRENT));
         assert!(swarm.run_until_complete(&[taker], minutes(5)));
         assert!(!swarm.is_complete(leaver));
-        assert!(swarm.told[&leaver].iter().any(|(_, it)| matches!(it, Event::Removed(TORRENT))));
+        assert!(
+            swarm.told[&leaver]
+                .iter()
+                .any(|(_, it)| matches!(it, Event::Removed(TORRENT)))
+        );
         assert_eq!(swarm.sim.connections(leaver), 0);
     });
 }

@@ -18,7 +18,10 @@ use simulator::{Bandwidth, NodeConfig, NodeId, Payload, Simulation};
 /// The one torrent of each node.
 pub(crate) const TORRENT: TorrentId = TorrentId(1);
 
-const SLOTS: SlotPlan = SlotPlan { count: 1024, len: 1024 * 1024 };
+const SLOTS: SlotPlan = SlotPlan {
+    count: 1024,
+    len: 1024 * 1024,
+};
 
 /// A torrent and its bytes, which are none where payload is shared.
 pub(crate) struct Shared {
@@ -49,23 +52,35 @@ pub(crate) enum Start {
 /// Makes a torrent of files of these lengths with random bytes.
 pub(crate) fn random_torrent(seed: Seed, piece_length: u32, lens: &[usize]) -> Shared {
     let mut rng = Rng::new(seed, u64::MAX, 0);
-    let files: Vec<Vec<u8>> =
-        lens.iter().map(|&len| (0..len).map(|_| rng.next_u64() as u8).collect()).collect();
+    let files: Vec<Vec<u8>> = lens
+        .iter()
+        .map(|&len| (0..len).map(|_| rng.next_u64() as u8).collect())
+        .collect();
     let content: Vec<u8> = files.concat();
-    let hashes: Vec<u8> =
-        content.chunks(piece_length as usize).flat_map(|piece| Sha1::digest(piece)).collect();
-    Shared { info: torrent(piece_length, lens, &hashes), files }
+    let hashes: Vec<u8> = content
+        .chunks(piece_length as usize)
+        .flat_map(|piece| Sha1::digest(piece))
+        .collect();
+    Shared {
+        info: torrent(piece_length, lens, &hashes),
+        files,
+    }
 }
 
 /// Makes a torrent whose payload nobody looks at.
 pub(crate) fn shared_torrent(piece_length: u32, len: usize) -> Shared {
     let pieces = len.div_ceil(piece_length as usize);
-    Shared { info: torrent(piece_length, &[len], &vec![0; 20 * pieces]), files: vec![Vec::new()] }
+    Shared {
+        info: torrent(piece_length, &[len], &vec![0; 20 * pieces]),
+        files: vec![Vec::new()],
+    }
 }
 
 fn torrent(piece_length: u32, lens: &[usize], hashes: &[u8]) -> Arc<Info> {
     let files = lens.iter().enumerate();
-    let files = files.map(|(index, &len)| (vec![format!("file {index}")], len as u64)).collect();
+    let files = files
+        .map(|(index, &len)| (vec![format!("file {index}")], len as u64))
+        .collect();
     let mut builder = Builder::new("sample".into(), metainfo::Content::Directory(files));
     builder.piece_length = piece_length;
     Arc::new(builder.build(hashes).expect("a torrent").info)
@@ -77,7 +92,13 @@ impl Swarm {
         let mut config = simulator::Config::new(seed);
         config.disk = simulator::DiskModel::new(payload);
         let (sim, told) = (Simulation::new(config, ()), BTreeMap::new());
-        Self { sim, shared, told, payload, next_number: 1 }
+        Self {
+            sim,
+            shared,
+            told,
+            payload,
+            next_number: 1,
+        }
     }
 
     /// Adds a node that begins at once and calls the nodes that it knows.
@@ -150,7 +171,9 @@ impl Swarm {
     /// When a node had everything.
     pub(crate) fn completed_at(&self, node: NodeId) -> Option<Instant> {
         let told = self.told.get(&node)?;
-        told.iter().find(|(_, it)| matches!(it, Event::Complete { .. })).map(|&(at, _)| at)
+        told.iter()
+            .find(|(_, it)| matches!(it, Event::Complete { .. }))
+            .map(|&(at, _)| at)
     }
 
     /// Whether a node has everything.
@@ -196,7 +219,13 @@ impl Swarm {
 
     fn command(&mut self, node: NodeId, source: Source, peers: Vec<Endpoint>) {
         let (trackers, limits) = (Vec::new(), Limits::default());
-        let add = Add { torrent: TORRENT, source, trackers, peers, limits };
+        let add = Add {
+            torrent: TORRENT,
+            source,
+            trackers,
+            peers,
+            limits,
+        };
         self.sim.command(node, Command::Add(Box::new(add)));
     }
 }
@@ -204,6 +233,10 @@ impl Swarm {
 /// A name for the so-many-eth node; shuffled, so that order of names is not order of arrival.
 fn peer_id(number: u32) -> PeerId {
     let mut id = *b"-MH0001-000000000000";
-    id[8..16].copy_from_slice(&u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    id[8..16].copy_from_slice(
+        &u64::from(number)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .to_be_bytes(),
+    );
     PeerId(id)
 }
