@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bittorrent::api::{Command, Content, Event, Exchange, Order, Progress, TrackerReport};
-use bittorrent::metainfo::{FileIndex, Info, Metainfo, Tier};
+use bittorrent::metainfo::{FileIndex, Info, Layout, Metainfo, Tier};
 use bittorrent::numbers::InfoHash;
 use bytes::Bytes;
 use library::{Folder, LibraryError, Placement, Resume, Selection, verify};
@@ -20,7 +20,7 @@ use crate::meter::{Meter, Reading};
 use crate::output::Output;
 use crate::signals::Stop;
 use crate::source::Wish;
-use crate::units::{FileNumbers, Lasting, Size};
+use crate::units::{FileNumbers, Lasting, Size, count};
 
 /// How often what was fetched is made to survive the end of the machine.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -154,6 +154,51 @@ impl<'a> Download<'a> {
         Ok(content)
     }
 
+    /// Tells whether all is here that the user wants, and nothing more is to be done.
+    pub(crate) fn lacks_nothing(&self) -> bool {
+        !self.args.seed_after && self.begun.as_ref().is_some_and(Begun::is_complete)
+    }
+
+    /// Tells the user that it begins.
+    pub(crate) fn tell_start(&self, port: u16) {
+        let hash = self.info_hash.to_string();
+        let (name, text) = match &self.begun {
+            Some(begun) => {
+                let (name, wanted) = (begun.placement.info().name(), begun.wanted_bytes());
+                let here = match begun.resume.proven().count() {
+                    0 => "",
+                    _ => ", some of it here already",
+                };
+                (name, format!("fetching {name} ({}{here})", Size(wanted)))
+            }
+            None => (
+                "",
+                format!("fetching {hash}, as soon as a peer describes it"),
+            ),
+        };
+        let text = format!("{text}; peers reach us at port {port}");
+        let members = json!({ "name": name, "info_hash": hash, "port": port });
+        self.output.note("start", text, members);
+    }
+
+    /// Takes what the node tells while it takes leave: only what concerns the disk still counts.
+    pub(crate) fn hear_late(&mut self, event: Event) {
+        match event {
+            Event::Stored { .. } | Event::Lost { .. } | Event::Progress(_) => {
+                // These never end a download.
+                let _ = self.hear(event);
+            }
+            Event::Metadata { .. }
+            | Event::Complete { .. }
+            | Event::Failed { .. }
+            | Event::Banned { .. }
+            | Event::DiskTrouble { .. }
+            | Event::Tracker(_)
+            | Event::Removed(_)
+            | Event::Refused { .. } => (),
+        }
+    }
+
     /// Takes what the node tells.
     ///
     /// # Errors
@@ -234,14 +279,14 @@ impl<'a> Download<'a> {
             exchanges: exchanges_json(&self.exchanges),
             lasting: ended_at - self.started_at,
         };
-        if let Some(Begun {
-            placement, resume, ..
-        }) = begun
-        {
+        if let Some(begun) = begun {
+            ending.bytes = begun.wanted_bytes();
+            let Begun {
+                placement, resume, ..
+            } = begun;
             ending.name = placement.info().name().into();
             let path = placement.folder().path().join(placement.info().name());
             ending.path = path.display().to_string();
-            ending.bytes = wanted_bytes(&placement);
             if let Err(error) = resume.finish() {
                 output.warning(&error.into());
             }
@@ -343,6 +388,26 @@ impl<'a> Download<'a> {
     }
 }
 
+impl Begun {
+    fn wanted(&self) -> impl Iterator<Item = FileIndex> {
+        let (files, selection) = (self.layout().files(), self.placement.selection());
+        files.filter(|file| selection.wants(*file))
+    }
+
+    fn wanted_bytes(&self) -> u64 {
+        self.wanted().map(|file| self.layout().file_len(file)).sum()
+    }
+
+    fn is_complete(&self) -> bool {
+        let mut pieces = self.wanted().flat_map(|file| self.layout().pieces_of(file));
+        pieces.all(|piece| self.resume.proven().has(piece))
+    }
+
+    fn layout(&self) -> &Layout {
+        self.placement.info().layout()
+    }
+}
+
 /// How a download ended.
 #[derive(Debug)]
 pub(crate) struct Ending {
@@ -402,7 +467,7 @@ pub(crate) fn tell_tracker(output: &Output, report: &TrackerReport) {
     match outcome {
         Ok(peers) => output.note(
             "tracker",
-            format!("{url} names {peers} peers"),
+            format!("{url} names {}", count(*peers, "peer")),
             json!({ "url": url, "peers": peers }),
         ),
         Err(reason) => output.note(
@@ -416,7 +481,8 @@ pub(crate) fn tell_tracker(output: &Output, report: &TrackerReport) {
 /// Says which file can no longer be read.
 pub(crate) fn lost(path: &str, pieces: usize) -> Failure {
     Failure::new(format!(
-        "{path} changed or went away: {pieces} pieces are lost"
+        "{path} changed or went away; lost: {}",
+        count(pieces, "piece")
     ))
     .hint("leave the files of a torrent in place while it is shared")
 }
@@ -469,8 +535,9 @@ fn reading(
     } else {
         format!("{}/s down, {}/s up", Size(down_rate), Size(up_rate))
     };
+    let (peers_shown, seeds_shown) = (count(peers, "peer"), count(seeds, "seed"));
     detail.push_str(&format!(
-        ", {peers} peers ({seeds} seeds), {copies:.1} copies"
+        ", {peers_shown} ({seeds_shown}), {copies:.1} copies"
     ));
     if let Some(seconds) = time_left {
         detail.push_str(&format!(", {} left", Lasting(Duration::from_secs(seconds))));
@@ -503,12 +570,4 @@ fn exchanges_json(exchanges: &BTreeMap<Endpoint, Exchange>) -> Value {
         })
     });
     exchanges.collect()
-}
-
-fn wanted_bytes(placement: &Placement) -> u64 {
-    let layout = placement.info().layout();
-    let wanted = layout
-        .files()
-        .filter(|file| placement.selection().wants(*file));
-    wanted.map(|file| layout.file_len(file)).sum()
 }

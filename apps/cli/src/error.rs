@@ -173,7 +173,10 @@ impl From<&clap::Error> for Failure {
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let failure = Self::usage(message).hint("manyhop --help shows what can be asked");
         match error.get(ContextKind::InvalidArg) {
-            Some(ContextValue::String(arg)) => failure.field(arg),
+            // `--peer <IP:PORT>` is the field `--peer`.
+            Some(ContextValue::String(arg)) => {
+                failure.field(arg.split(' ').next().unwrap_or_default())
+            }
             Some(ContextValue::Strings(args)) => failure.field(args.join(" ")),
             _ => failure,
         }

@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use bittorrent::Node;
 use bittorrent::api::{Add, Command, Limits, Source, TorrentId};
-use bittorrent::numbers::InfoHash;
 use library::Folder;
 use machine::Endpoint;
-use runtime::Handle;
-use serde_json::json;
+use runtime::{Files, Handle};
 
 use crate::Outcome;
 use crate::args::GetArgs;
-use crate::download::{Download, Turn};
+use crate::download::{Download, Ending, Turn};
 use crate::error::Failure;
 use crate::output::Output;
 use crate::session::{News, Session, Setup};
@@ -40,22 +38,25 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
     if args.peers.until_input_ends {
         signals::stop_when_input_ends();
     }
+    let files = Files::new();
+    let mut download = Download::new(&args, output, &stop, folder, files.clone(), &wish);
+    let source = match wish.what {
+        What::Known(info) => {
+            let content = download.begin(Arc::new(*info))?;
+            if download.lacks_nothing() {
+                return tell(&download.close(), output);
+            }
+            Source::Known(Box::new(content))
+        }
+        What::Named(hash, _) => Source::Magnet(hash),
+    };
     let setup = Setup {
         peers: &args.peers,
         limit_down: args.limit_down,
         report_every: REPORT_EVERY,
+        files,
     };
     let session = Session::start(&setup, &sender, news)?;
-    let files = session.handle().files().clone();
-    let mut download = Download::new(&args, output, &stop, folder, files, &wish);
-    let (hash, name, source) = match wish.what {
-        What::Known(info) => {
-            let (hash, name) = (info.hash(), info.name().into());
-            let content = download.begin(Arc::new(*info))?;
-            (hash, name, Source::Known(Box::new(content)))
-        }
-        What::Named(hash, name) => (hash, name.unwrap_or_default(), Source::Magnet(hash)),
-    };
     session.handle().command(Command::Add(Box::new(Add {
         torrent: TORRENT,
         source,
@@ -64,25 +65,17 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
         limits: Limits::default(),
     })));
     look_up(wish.hosts, session.handle());
-    tell_start(output, &name, hash, session.port());
+    download.tell_start(session.port());
     let ended = go_on(&mut download, &session);
-    session.leave([TORRENT], |event| drop(download.hear(event)));
+    session.leave([TORRENT], |event| download.hear_late(event));
     let ending = download.close();
     ended?;
-    output.result(ending.text(), ending.to_json())?;
-    Ok(Outcome::Done)
+    tell(&ending, output)
 }
 
-fn tell_start(output: &Output, name: &str, hash: InfoHash, port: u16) {
-    let shown = match name {
-        "" => hash.to_string(),
-        name => name.into(),
-    };
-    output.note(
-        "start",
-        format!("fetching {shown}, open to peers at port {port}"),
-        json!({ "name": name, "info_hash": hash.to_string(), "port": port }),
-    );
+fn tell(ending: &Ending, output: &Output) -> Result<Outcome, Failure> {
+    output.result(ending.text(), ending.to_json())?;
+    Ok(Outcome::Done)
 }
 
 /// Follows the download until it is complete (and, if the user wants that, given to others until

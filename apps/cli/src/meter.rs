@@ -48,7 +48,7 @@ impl<'a> Meter<'a> {
             let bar = ProgressBar::new(0).with_style(style(LINE));
             bars.add(bar.with_prefix(what))
         });
-        let next = Mutex::new(Instant::now() + OBJECT_EVERY);
+        let next = Mutex::new(Instant::now() + every(output));
         Self {
             output,
             what,
@@ -99,11 +99,7 @@ impl<'a> Meter<'a> {
         if now < *next {
             return false;
         }
-        *next = now
-            + match self.output.format() {
-                Format::Json => OBJECT_EVERY,
-                Format::Text => LINE_EVERY,
-            };
+        *next = now + every(self.output);
         true
     }
 
@@ -130,6 +126,14 @@ impl Drop for Meter<'_> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// How often something is written where there are no bars.
+const fn every(output: &Output) -> Duration {
+    match output.format() {
+        Format::Json => OBJECT_EVERY,
+        Format::Text => LINE_EVERY,
     }
 }
 

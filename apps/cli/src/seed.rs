@@ -13,6 +13,7 @@ use bittorrent::bitfield::Bitfield;
 use bittorrent::metainfo::{FileIndex, Info};
 use library::Folder;
 use machine::FileId;
+use runtime::Files;
 use serde_json::json;
 
 use crate::Outcome;
@@ -24,7 +25,7 @@ use crate::output::Output;
 use crate::session::{News, Session, Setup};
 use crate::shelf::{Checker, Whole};
 use crate::signals::{self, Stop};
-use crate::units::Size;
+use crate::units::{Size, count};
 
 /// How many reports on torrents are read in a second at most.
 const REPORTS_PER_SECOND: usize = 10;
@@ -43,6 +44,7 @@ pub(crate) fn run(args: SeedArgs, output: &Output) -> Result<Outcome, Failure> {
         peers: &args.peers,
         limit_down: None,
         report_every: report_every(args.torrents.len()),
+        files: Files::new(),
     };
     // The port first: what is wrong with it should not come to light after hours of checking.
     let session = Session::start(&setup, &sender, news)?;
@@ -163,7 +165,7 @@ impl<'a> Seeding<'a> {
     fn tell_ready(&self, port: u16) -> Result<(), Failure> {
         let what = match &*self.shared {
             [only] => only.info.name().into(),
-            many => format!("{} torrents", many.len()),
+            many => count(many.len(), "torrent"),
         };
         let text = format!("seeding {what}: {}, port {port}", Size(self.bytes));
         let members = json!({ "torrents": self.shared.len(), "bytes": self.bytes, "port": port });
@@ -257,7 +259,8 @@ impl Totals {
             done_bytes: 0,
             total_bytes: 0,
             detail: format!(
-                "{peers} peers, {}/s up, gave {}",
+                "{}, {}/s up, gave {}",
+                count(peers, "peer"),
                 Size(up_rate),
                 Size(uploaded_bytes)
             ),

@@ -10,7 +10,7 @@ use bittorrent::Node;
 use bittorrent::api::{Command, Config, Event, Limits, TorrentId};
 use bittorrent::numbers::PeerId;
 use machine::{Rng, Seed};
-use runtime::{Builder, Handle, StartError};
+use runtime::{Builder, Files, Handle, StartError};
 
 use crate::args::PeerArgs;
 use crate::error::Failure;
@@ -42,6 +42,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) limit_down: Option<crate::units::Rate>,
     /// How often a torrent tells how it stands.
     pub(crate) report_every: Duration,
+    /// Where the files lie.
+    pub(crate) files: Files,
 }
 
 /// A running node.
@@ -185,7 +187,9 @@ fn launch(
 ) -> Result<Handle<Node>, StartError> {
     let config = config(setup, port);
     let slots = config.slots;
-    let mut builder = Builder::new(Node::new(config), ()).slots(slots);
+    let mut builder = Builder::new(Node::new(config), ())
+        .slots(slots)
+        .files(setup.files.clone());
     for &address in addresses {
         builder = builder
             .listen(SocketAddr::new(address, port))

@@ -45,6 +45,14 @@ pub(crate) enum UnitError {
     Files(String),
 }
 
+/// Writes how many there are of something: `1 peer`, `2 peers`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 impl FromStr for Size {
     type Err = UnitError;
 
@@ -217,6 +225,12 @@ mod tests {
         ] {
             assert_eq!(Lasting(Duration::from_secs(seconds)).to_string(), text);
         }
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let shown = [0, 1, 2].map(|number| count(number, "peer"));
+        assert_eq!(shown, ["0 peers", "1 peer", "2 peers"]);
     }
 
     #[test]

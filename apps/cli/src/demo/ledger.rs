@@ -1,5 +1,7 @@
 //! How far each leecher is, and who gave what to whom.
 
+use std::time::{Duration, Instant};
+
 use bittorrent::metainfo::Info;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -17,11 +19,16 @@ const GIVERS: usize = LEECHERS + 1;
 /// The row of the seed.
 const SEED: usize = LEECHERS;
 
+/// How often a line is written where there are no bars.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
 /// What each leecher said last.
 pub(super) struct Ledger<'a> {
     output: &'a Output,
     total_bytes: u64,
     leechers: [Leecher; LEECHERS],
+    /// When the next line may be written, where there are no bars.
+    next_line: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +58,7 @@ impl<'a> Ledger<'a> {
             output,
             total_bytes,
             leechers,
+            next_line: Instant::now(),
         }
     }
 
@@ -154,10 +162,12 @@ impl<'a> Ledger<'a> {
     }
 
     /// Says how far all are, where there are no bars.
-    fn tell(&self) {
-        if self.output.bars().is_some() {
+    fn tell(&mut self) {
+        let now = Instant::now();
+        if self.output.bars().is_some() || (now < self.next_line && !self.is_complete()) {
             return;
         }
+        self.next_line = now + LINE_EVERY;
         let done = self.leechers.iter().map(|leecher| leecher.done_bytes);
         let percent = |bytes: u64| bytes.saturating_mul(100) / self.total_bytes.max(1);
         let text = (1..)
