@@ -156,9 +156,11 @@ fn top_name(path: &Path) -> Result<String, LibraryError> {
 /// The names that lead from a folder to a file below it.
 fn names_below(folder: &Path, path: &Path) -> Result<Vec<String>, LibraryError> {
     let below = path.strip_prefix(folder).unwrap_or(path);
-    let names = below.components().map(|part| match part {
-        Component::Normal(name) => name.to_str().map(String::from),
-        _ => None,
+    let names = below.components().map(|part| {
+        let Component::Normal(name) = part else {
+            return None;
+        };
+        name.to_str().map(String::from)
     });
     names
         .collect::<Option<_>>()

@@ -84,16 +84,7 @@ impl LibraryError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Io { kind, .. } => match kind {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Some("make room on the disk and run the same command again: it goes on")
-                }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    Some("choose a folder that you may write to, or change its permissions")
-                }
-                io::ErrorKind::NotFound => Some("check the path"),
-                _ => None,
-            },
+            Self::Io { kind, .. } => hint_for(*kind),
             Self::Locked { .. } => Some("wait for the other process, or choose another folder"),
             Self::NoSuchFile { .. } => Some("`manyhop show` numbers the files"),
             Self::Changed { .. } => Some("create the torrent when nobody writes to its files"),
@@ -122,5 +113,24 @@ impl LibraryError {
                 _ => error.to_string().into(),
             },
         }
+    }
+}
+
+/// Names what can be tried next when the system refuses.
+const fn hint_for(kind: io::ErrorKind) -> Option<&'static str> {
+    if matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    ) {
+        Some("make room on the disk and run the same command again: it goes on")
+    } else if matches!(
+        kind,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    ) {
+        Some("choose a folder that you may write to, or change its permissions")
+    } else if matches!(kind, io::ErrorKind::NotFound) {
+        Some("check the path")
+    } else {
+        None
     }
 }

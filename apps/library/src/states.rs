@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::num::NonZero;
 use std::ops::Range;
@@ -108,16 +109,18 @@ struct WrittenParts(BTreeMap<Store, Vec<Range<u64>>>);
 
 impl WrittenParts {
     fn touches(&mut self, placement: &Placement, spot: &Spot) -> Result<bool, LibraryError> {
-        if !self.0.contains_key(&spot.store) {
-            let written = placement
-                .open(spot.store)
-                .and_then(|file| extents::written(&file, 0..u64::MAX >> 1))
-                .map_err(|error| {
-                    LibraryError::io("read", &placement.path_of_store(spot.store))(error)
-                })?;
-            self.0.insert(spot.store, written);
-        }
-        let written = self.0.get(&spot.store).map_or(&[][..], Vec::as_slice);
+        let written = match self.0.entry(spot.store) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let written = placement
+                    .open(spot.store)
+                    .and_then(|file| extents::written(&file, 0..u64::MAX >> 1))
+                    .map_err(|error| {
+                        LibraryError::io("read", &placement.path_of_store(spot.store))(error)
+                    })?;
+                unknown.insert(written)
+            }
+        };
         let next = written.partition_point(|range| range.end <= spot.bytes.start);
         Ok(written
             .get(next)

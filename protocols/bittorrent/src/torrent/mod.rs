@@ -313,7 +313,11 @@ impl Torrent {
             Stage::Leaving {
                 until,
                 assembly: None,
-            } if turn.session.trackers.is_idle() || turn.now() >= *until => Fate::Gone,
+            } if !turn.session.trackers.is_busy_with(self.core.info_hash)
+                || turn.now() >= *until =>
+            {
+                Fate::Gone
+            }
             Stage::Leaving { .. } | Stage::Nameless(_) | Stage::Described | Stage::Begun(_) => {
                 Fate::Stays
             }

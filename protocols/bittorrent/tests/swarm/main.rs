@@ -117,9 +117,12 @@ fn a_peer_that_sends_a_bad_block_is_banned_and_the_download_still_ends() {
             .count();
         let banned: Vec<_> = told
             .iter()
-            .filter_map(|(_, it)| match it {
-                Event::Banned { peer, .. } => Some(*peer),
-                _ => None,
+            .filter_map(|(_, it)| {
+                if let Event::Banned { peer, .. } = it {
+                    Some(*peer)
+                } else {
+                    None
+                }
             })
             .collect();
         assert!(failed <= 3, "{failed} pieces failed before the ban");

@@ -59,7 +59,7 @@ pub(crate) fn random_torrent(seed: Seed, piece_length: u32, lens: &[usize]) -> S
     let content: Vec<u8> = files.concat();
     let hashes: Vec<u8> = content
         .chunks(piece_length as usize)
-        .flat_map(|piece| Sha1::digest(piece))
+        .flat_map(Sha1::digest)
         .collect();
     Shared {
         info: torrent(piece_length, lens, &hashes),
@@ -184,9 +184,12 @@ impl Swarm {
     /// The pieces that a node has stored, in order, also twice if it told so twice.
     pub(crate) fn stored(&self, node: NodeId) -> Vec<PieceIndex> {
         let told = self.told.get(&node).into_iter().flatten();
-        told.filter_map(|(_, event)| match event {
-            Event::Stored { piece, .. } => Some(*piece),
-            _ => None,
+        told.filter_map(|(_, event)| {
+            if let Event::Stored { piece, .. } = event {
+                Some(*piece)
+            } else {
+                None
+            }
         })
         .collect()
     }
