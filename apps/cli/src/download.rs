@@ -554,7 +554,7 @@ fn reading(
             "up_rate": up_rate,
             "peers": peers,
             "seeds": seeds,
-            "copies": copies,
+            "copies": (copies * 1000.0).round() / 1000.0,
             "seconds_left": time_left,
             "exchanges": exchanges_json(exchanges),
         }),

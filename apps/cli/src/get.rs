@@ -48,7 +48,7 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
             }
             Source::Known(Box::new(content))
         }
-        What::Named(hash, _) => Source::Magnet(hash),
+        What::Named(hash) => Source::Magnet(hash),
     };
     let setup = Setup {
         peers: &args.peers,

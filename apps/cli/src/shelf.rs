@@ -116,7 +116,7 @@ impl Checker<'_> {
         let unproven = known.proven.missing().count();
         let missing = unproven - known.doubtful.len();
         if missing > 0 {
-            return Err(incomplete(path, missing, "missing", info.piece_count()));
+            return Err(self.incomplete(path, missing, "missing", info.piece_count()));
         }
         let whole = Whole {
             info,
@@ -129,6 +129,13 @@ impl Checker<'_> {
             path: path.to_owned(),
             pieces: known.doubtful,
         })
+    }
+
+    fn incomplete(&self, torrent: &Path, count: usize, what: &str, all: u32) -> Failure {
+        let (torrent, folder) = (torrent.display(), self.folder.path().display());
+        Failure::new(format!("{count} of {all} pieces are {what}"))
+            .about(&torrent)
+            .hint(format!("`manyhop get {torrent} -o {folder}` fetches them"))
     }
 
     fn check_side_by_side(&self, torrents: Vec<Doubtful>, count: &Count<'_>) -> Vec<Whole> {
@@ -170,11 +177,11 @@ impl Checker<'_> {
             }) => Failure::from(trouble).about(path.display()),
             Ok(Verified { bad, .. }) if !bad.is_none() => {
                 let (bad, all) = (bad.iter().count(), bad.len());
-                incomplete(&path, bad, "bad", all)
+                self.incomplete(&path, bad, "bad", all)
             }
             Ok(Verified { missing, .. }) if !missing.is_none() => {
                 let (missing, all) = (missing.iter().count(), missing.len());
-                incomplete(&path, missing, "missing", all)
+                self.incomplete(&path, missing, "missing", all)
             }
             Ok(_) => return Some(whole),
             Err(_) if self.stop.is_wanted() => return None,
@@ -208,13 +215,4 @@ impl Count<'_> {
             total_bytes: self.total_bytes,
         });
     }
-}
-
-fn incomplete(path: &Path, count: usize, what: &str, all: u32) -> Failure {
-    Failure::new(format!("{count} of {all} pieces are {what}"))
-        .about(path.display())
-        .hint(format!(
-            "`manyhop get {} -o DIR` fetches them",
-            path.display()
-        ))
 }

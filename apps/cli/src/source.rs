@@ -34,8 +34,8 @@ pub(crate) struct Wish {
 pub(crate) enum What {
     /// All of it.
     Known(Box<Info>),
-    /// What it is called, by programs and perhaps by people.
-    Named(InfoHash, Option<Box<str>>),
+    /// Its name among peers.
+    Named(InfoHash),
 }
 
 impl Wish {
@@ -64,7 +64,7 @@ impl Wish {
     pub(crate) const fn info_hash(&self) -> InfoHash {
         match &self.what {
             What::Known(info) => info.hash(),
-            What::Named(hash, _) => *hash,
+            What::Named(hash) => *hash,
         }
     }
 
@@ -82,7 +82,7 @@ impl Wish {
         let mut wish = match folder.load_metainfo(magnet.info_hash) {
             Some(metainfo) => Self::of_torrent(metainfo),
             None => Self {
-                what: What::Named(magnet.info_hash, magnet.name),
+                what: What::Named(magnet.info_hash),
                 trackers: Vec::new(),
                 peers: Vec::new(),
                 hosts: Vec::new(),

@@ -51,6 +51,7 @@ fn below(range: Range<u64>, len: u64) -> Option<Range<u64>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one extent")]
 mod tests {
     use std::os::unix::fs::FileExt;
 

@@ -54,7 +54,7 @@ fn a_journal_is_read_as_it_was_written() {
     let journal = Journal::parse(&bytes, &SHAPE).expect("whole");
     assert_eq!(journal.head, head);
     assert_eq!(journal.recent, [3, 4, 5].map(PieceIndex));
-    assert_eq!(journal.closed, Some(head.states.clone()));
+    assert_eq!(journal.closed, Some(head.states));
 }
 
 #[test]

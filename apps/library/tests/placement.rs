@@ -22,7 +22,7 @@ const P: usize = PIECE as usize;
 /// A torrent with the entries of BEP 47, which our own builder does not make.
 fn special() -> Arc<Info> {
     let content = vec![b'x'; 10];
-    let mut padded = content.clone();
+    let mut padded = content;
     padded.resize(P + 5, 0);
     padded[P..].fill(b'y');
     let file = |dict: &mut DictEncoder<'_>, len: u64, path: &[&str], attributes: &str| {

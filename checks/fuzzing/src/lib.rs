@@ -23,6 +23,7 @@
 
 mod bittorrent;
 mod foundation;
+mod library;
 mod trackers;
 
 /// A format's function and its name, which is also that of its corpus.
@@ -56,6 +57,7 @@ targets! {
     foundation::http_response;
     foundation::text;
     foundation::url;
+    library::journal;
     trackers::tracker_answer;
     trackers::tracker_connection;
     trackers::tracker_datagram;

@@ -50,6 +50,8 @@ pub(crate) struct Farewell {
     pub(crate) out: OutQueue,
     /// All has left, and so has the word that nothing more comes.
     pub(crate) finished: bool,
+    /// How many bytes of the other side's were thrown away since.
+    pub(crate) thrown_away: usize,
     /// When patience ends, whatever still leaves until then.
     pub(crate) until: Instant,
 }

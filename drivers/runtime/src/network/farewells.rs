@@ -77,6 +77,7 @@ impl Network {
             stream,
             out,
             finished: false,
+            thrown_away: 0,
             until: now + PATIENCE_MAX,
         };
         self.farewells.insert(conn, farewell);
@@ -110,7 +111,7 @@ impl Network {
                     farewell.finished = true;
                     farewell.stream.finish();
                 }
-                throw_away(&mut farewell.stream) == Heard::TheEnd || self.stopping
+                throw_away(farewell) == Heard::TheEnd || self.stopping
             }
             Err(_) => true,
         };
@@ -140,12 +141,11 @@ enum Heard {
     TheEnd,
 }
 
-fn throw_away(stream: &mut Stream) -> Heard {
+fn throw_away(farewell: &mut Farewell) -> Heard {
     let mut buffer = [0; 16 * 1024];
-    let mut thrown_away = 0;
-    while thrown_away < THROWN_AWAY_MAX {
-        match stream.read(&mut buffer) {
-            Reading::Bytes(count) => thrown_away += count,
+    while farewell.thrown_away < THROWN_AWAY_MAX {
+        match farewell.stream.read(&mut buffer) {
+            Reading::Bytes(count) => farewell.thrown_away += count,
             Reading::Nothing => return Heard::Something,
             Reading::End(_) => return Heard::TheEnd,
         }
