@@ -250,7 +250,7 @@ fn what_is_not_whole_is_not_seeded_but_the_rest_is() {
     );
 
     let broken = world.path("broken.torrent");
-    fs::write(&broken, "d4:infode").expect("written");
+    fs::write(&broken, "d4:infodee").expect("written");
     let whole = other.path("original");
     let words = ["seed", word(&broken), word(&other.torrent), word(&whole)];
     let seed = Running::start(words.iter().chain(&["--bind", "127.0.0.1"]));

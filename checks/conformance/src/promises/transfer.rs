@@ -98,6 +98,7 @@ fn flood(stage: &mut impl Stage, sender: Puppet) -> (Actor, Actor) {
     let there = stage.endpoint(reader);
     stage.tell(sender, connect(there));
     stage.wait(reader, &mut |sights| !sights.is_empty());
+    stage.wait(sender, &mut |sights| !sights.is_empty());
     stage.linger(AFTERWARDS);
     (reader, sender)
 }
