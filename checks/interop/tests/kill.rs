@@ -69,6 +69,21 @@ fn kill_and_resume(case: &str, stage: &Stage, seed: u64) -> anyhow::Result<()> {
         let mut process = start()?;
         wait_for_bytes(stage, &mut process, before + moment)?;
         process.kill()?;
+        let mut c = Manyhop::command()?;
+        let o = c
+            .args(["--json", "check"])
+            .arg(match &source {
+                Source::Torrent(p) => p.clone(),
+                _ => unreachable!(),
+            })
+            .arg(&leech.data)
+            .output()?;
+        let o = String::from_utf8_lossy(&o.stdout).into_owned();
+        println!(
+            "moment {moment} passed {} check {}",
+            stage.namespace().passed_bytes()? - before,
+            o.lines().last().unwrap_or("")
+        );
     }
     start()?.wait_for_success(PATIENCE)?;
     let passed = stage.namespace().passed_bytes()? - before;

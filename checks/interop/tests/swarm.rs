@@ -1,6 +1,8 @@
 //! All clients in one swarm; and each of them at our own tracker, in every way to ask one.
 
-use manyhop_interop::clients::{self, Aria2, Client, Libtorrent, QBittorrent, Role, Source};
+use manyhop_interop::clients::{
+    self, Aria2, Client, Libtorrent, QBittorrent, RTorrent, Role, Source, Transmission,
+};
 use manyhop_interop::{
     Case, InfoHash, Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tracker,
     is_there, wait_until,

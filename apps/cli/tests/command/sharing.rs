@@ -254,7 +254,7 @@ fn what_is_not_whole_is_not_seeded_but_the_rest_is() {
     let whole = other.path("original");
     let words = ["seed", word(&broken), word(&other.torrent), word(&whole)];
     let seed = Running::start(words.iter().chain(&["--bind", "127.0.0.1"]));
-    assert_eq!(seed.hears("warning")["field"], Value::from("info.name"));
+    assert_eq!(seed.hears("warning")["field"], Value::from("name"));
     assert_eq!(seed.hears("seeding")["torrents"], 1);
 }
 

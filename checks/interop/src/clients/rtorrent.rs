@@ -1,4 +1,5 @@
-//! rTorrent 0.9.8, without the terminal that it would paint on.
+//! rTorrent 0.9.8, without the terminal that it would paint on. If it checked all again in the end,
+//! it would tell the tracker only much later that it is complete.
 
 use std::fs;
 use std::process::Command;
@@ -33,6 +34,7 @@ impl Client for RTorrent {
              dht.mode.set = disable\n\
              protocol.pex.set = no\n\
              protocol.encryption.set = none\n\
+             pieces.hash.on_completion.set = no\n\
              log.open_file = \"log\", \"/dev/stderr\"\n\
              log.add_output = \"info\", \"log\"\n",
             session = session.display(),
