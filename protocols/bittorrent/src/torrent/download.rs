@@ -23,6 +23,12 @@ use crate::wire::Message;
 /// A disk that refused is tried again after this.
 const DISK_RETRY: Duration = Duration::from_secs(5);
 
+/// Hashing side by side is worth waiting for from so many pieces on.
+const BATCH_MIN: u64 = 4;
+
+/// And only if they come within a tenth of a second, which is what a driver waits.
+const BATCHES_A_SECOND: u64 = 10;
+
 /// What a peer may owe us at most, as a part of the memory for pieces: the rest is for what is
 /// being hashed and written meanwhile.
 const OWED_PART: u64 = 3;
@@ -381,8 +387,9 @@ impl Core {
         }
     }
 
-    /// Lets the driver not wait for company when nothing more can come: no memory is left, or
-    /// nothing is left to begin.
+    /// Lets the driver not wait for company when none will come soon: no memory is left, nothing is
+    /// left to begin, or pieces come too slowly to be worth waiting for. What waits in memory is
+    /// lost by a crash.
     fn hurry_disk(&self, turn: &mut Turn<'_, '_>) {
         let Stage::Begun(assembly) = &self.stage else {
             return;
@@ -391,7 +398,9 @@ impl Core {
         let is_ending = assembly
             .picker_ref()
             .is_none_or(|picker| picker.is_all_begun());
-        if is_short || is_ending {
+        let batch_bytes = BATCH_MIN * u64::from(assembly.layout().piece_length());
+        let is_slow = self.totals.down.recent(turn.now()) < BATCHES_A_SECOND * batch_bytes;
+        if is_short || is_ending || is_slow {
             turn.io.hurry_disk();
         }
     }
