@@ -25,7 +25,7 @@
 //!                                ▼ Event::Stored, have to all peers ... Event::Complete
 //! ```
 //!
-//! A [`Node`](node::Node) holds torrents; each torrent holds its peers, and works out with the
+//! A [`Node`] holds torrents; each torrent holds its peers, and works out with the
 //! [`picker`] what to ask of whom and with the [`choker`] whom to serve. Payload never passes
 //! through the node's hands: it says into which slot of the driver's memory a block goes, where a
 //! piece is to be stored, and which stretch of which file to send.

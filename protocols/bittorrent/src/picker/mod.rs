@@ -4,7 +4,7 @@
 //! Four rules, in this order. *Strict priority*: finish pieces begun before beginning others, since
 //! only whole pieces can be passed on. *Random first pieces*: the first pieces are any, to have
 //! something to trade soon. *Rarest first*: then the pieces that the fewest peers have, so that
-//! none dies out ([`rarest_first`]). *Endgame*: when every missing block is owed by somebody, ask
+//! none dies out (`rarest_first`). *Endgame*: when every missing block is owed by somebody, ask
 //! others for it too, so that one slow peer does not hold up the end.
 //!
 //! A [`Picker`] exists while a torrent is incomplete: a seed has none. It holds what peers have
