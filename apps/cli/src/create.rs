@@ -6,7 +6,7 @@ use bittorrent::magnet::Magnet;
 use bittorrent::metainfo::{Metainfo, Privacy, Tier};
 use bittorrent::tracker::TrackerUrl;
 use library::folder::write_atomically;
-use library::{Created, LibraryError, Recipe, Skipped};
+use library::{Created, Folder, LibraryError, Recipe, Skipped};
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -21,6 +21,12 @@ const CREATED_BY: &str = concat!("manyhop/", env!("CARGO_PKG_VERSION"));
 
 pub(crate) fn run(args: CreateArgs, output: &Output) -> Result<Outcome, Failure> {
     let recipe = recipe(&args)?;
+    // Better now than after an hour of hashing.
+    let folder = args
+        .output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.map(Folder::open).transpose()?;
     let stop = Stop::watch_flag()?;
     let meter = output.meter("hashing");
     let created = library::create(&recipe, stop.flag(), |progress| meter.show_bytes(progress));

@@ -44,18 +44,21 @@ pub(crate) fn read_torrent(path: &Path) -> Result<Metainfo, Failure> {
             _ => failure,
         }
     };
-    let mut bytes = Vec::new();
+    let too_long = || {
+        let most = Size(TORRENT_FILE_LEN_MAX);
+        Failure::new(format!("{shown} is longer than {most}: no torrent file is"))
+            .hint("name the torrent file, not what it describes")
+    };
     let file = File::open(path).map_err(cannot)?;
-    let len = file
-        .take(TORRENT_FILE_LEN_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
-    if len as u64 > TORRENT_FILE_LEN_MAX {
-        let message = format!(
-            "{shown} is longer than {} and no torrent",
-            Size(TORRENT_FILE_LEN_MAX)
-        );
-        return Err(Failure::new(message));
+    if file.metadata().map_err(cannot)?.len() > TORRENT_FILE_LEN_MAX {
+        return Err(too_long());
+    }
+    // What is no plain file, such as a pipe, does not tell its length.
+    let mut bytes = Vec::new();
+    let mut start = file.take(TORRENT_FILE_LEN_MAX + 1);
+    start.read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > TORRENT_FILE_LEN_MAX {
+        return Err(too_long());
     }
     Metainfo::parse(&bytes).map_err(|error| Failure::from(error).about(shown))
 }

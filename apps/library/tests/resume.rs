@@ -12,6 +12,9 @@ use stage::{PIECE, Stage, doubtful, files, numbers, set_time};
 
 const P: usize = PIECE as usize;
 
+/// So much later than the journal a piece is written that nobody lives to note.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// Longer than a file may be newer than the journal and still count as ours.
 const LATER: Duration = Duration::from_secs(60);
 
@@ -21,6 +24,12 @@ fn store(stage: &Stage, resume: &mut Resume, pieces: &[u32]) {
         stage.write(&placement, *piece);
         resume.stored(PieceIndex(*piece)).expect("noted");
     }
+}
+
+/// When the journal was last written.
+fn noted(stage: &Stage) -> SystemTime {
+    let journal = fs::metadata(stage.own("resume")).expect("there");
+    journal.modified().expect("told")
 }
 
 /// What `kill -9` leaves: nothing is said any more, but the lock is gone.
@@ -73,6 +82,9 @@ fn after_a_kill_only_what_is_not_proven_is_doubtful() {
     // Written, but nobody lived to note it: one that is right and one that is not.
     stage.write(&stage.all(), 2);
     stage.spoil(&stage.all(), 6);
+    for file in ["T/0", "T/1"] {
+        set_time(&stage.path().join(file), noted(&stage) + MOMENT);
+    }
     kill(resume);
     let mut resume = stage.open();
     assert_eq!(numbers(resume.proven()), [0, 5]);
