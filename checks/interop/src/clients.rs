@@ -50,7 +50,7 @@ pub trait Client: Debug + Sync {
     fn name(&self) -> &'static str;
 
     /// Gives what must be installed.
-    fn requirement(&self) -> Requirement;
+    fn requirements(&self) -> &[Requirement];
 
     /// Writes its settings into its place and gives the command that starts it.
     ///

@@ -27,6 +27,7 @@ mod payload;
 mod process;
 mod requirement;
 mod stage;
+mod sweep;
 mod tmpfs;
 mod tracker;
 mod wait;

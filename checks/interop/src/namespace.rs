@@ -5,13 +5,12 @@
 //! one from 127.0.0.0/8.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
 use std::panic;
 use std::path::Path;
-use std::process::{self, Command};
-use std::sync::Once;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -19,11 +18,10 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// Where iproute2 keeps the names.
-const NAMES: &str = "/run/netns";
+use crate::sweep;
 
-/// How the names of ours begin; then comes the process that made it, and a number.
-const PREFIX: &str = "manyhop-";
+/// Where iproute2 keeps the names.
+pub(crate) const NAMES: &str = "/run/netns";
 
 /// How many IPv6 addresses there are. (Those of IPv4 come as one whole range.)
 const IPV6_ADDRESSES: u16 = 64;
@@ -41,11 +39,9 @@ impl Namespace {
     /// # Errors
     /// When `ip` is missing or may not.
     pub fn new() -> anyhow::Result<Self> {
-        static SWEEP: Once = Once::new();
-        SWEEP.call_once(remove_stale);
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{}-{number}", process::id());
+        sweep::sweep();
+        let name = sweep::name(&NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
         run_ip(&["netns", "add", &name], "")?;
         let path = Path::new(NAMES).join(&name);
         let handle = File::open(&path).with_context(|| path.display().to_string())?;
@@ -111,28 +107,8 @@ fn bring_up() -> anyhow::Result<()> {
     run_ip(&["-batch", "-"], &batch)
 }
 
-/// Removes what tests have left that are no more: they were killed.
-fn remove_stale() {
-    let names = fs::read_dir(NAMES).into_iter().flatten().flatten();
-    for name in names.filter_map(|entry| entry.file_name().into_string().ok()) {
-        if is_of_the_dead(&name) {
-            remove(&name);
-        }
-    }
-}
-
-/// Tells whether `name` is one of ours whose maker is dead.
-pub(crate) fn is_of_the_dead(name: &str) -> bool {
-    let maker = name
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.split('-').next());
-    maker
-        .and_then(|pid| pid.parse::<u32>().ok())
-        .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
-}
-
 /// Ends all that runs inside, then removes the name. Nobody hears of failures: this is clean-up.
-fn remove(name: &str) {
+pub(crate) fn remove(name: &str) {
     let pids = Command::new("ip").args(["netns", "pids", name]).output();
     let pids = pids.map(|output| output.stdout).unwrap_or_default();
     for pid in String::from_utf8_lossy(&pids).lines() {
@@ -144,12 +120,11 @@ fn remove(name: &str) {
 }
 
 fn run_ip(arguments: &[&str], input: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
     let mut child = Command::new("ip")
         .args(arguments)
-        .stdin(process::Stdio::piped())
-        .stdout(process::Stdio::null())
-        .stderr(process::Stdio::piped())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .context("ip (of iproute2) does not start")?;
     if let Some(mut pipe) = child.stdin.take() {
@@ -165,18 +140,4 @@ fn run_ip(arguments: &[&str], input: &str) -> anyhow::Result<()> {
         bail!("ip {}: {}", arguments.join(" "), told.trim());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_ours_and_only_of_the_dead_are_swept() {
-        assert!(!is_of_the_dead(&format!("{PREFIX}{}-0", process::id())));
-        assert!(!is_of_the_dead("docker-4194999-0"));
-        assert!(!is_of_the_dead(&format!("{PREFIX}tools")));
-        // Above the kernel's largest process id (2^22).
-        assert!(is_of_the_dead(&format!("{PREFIX}4194999-0")));
-    }
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use sha1::{Digest as _, Sha1};
 
+use crate::wait::{PATIENCE, wait_until};
+
 /// The name of a torrent: the SHA-1 of its `info` dictionary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InfoHash(pub [u8; 20]);
@@ -164,6 +166,20 @@ impl Payload {
             }
         }
         Ok(())
+    }
+
+    /// Waits until all is below `folder`: clients tell of their last piece while some bytes are
+    /// still in their caches, or a file still has the name that says that it is not complete.
+    ///
+    /// # Errors
+    /// As [`Self::compare`], when that does not change.
+    pub fn wait_for(&self, folder: &Path) -> anyhow::Result<()> {
+        let mut compared = Ok(());
+        let waited = wait_until("equal files", PATIENCE, || {
+            compared = self.compare(folder);
+            Ok(compared.is_ok().then_some(()))
+        });
+        compared.and(waited)
     }
 
     fn bytes_of(&self, file: &PayloadFile) -> &[u8] {

@@ -5,14 +5,16 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 
+use crate::namespace::Namespace;
+
 /// With this set to 1 in the environment, a missing program fails its cases.
 const REQUIRE_ALL: &str = "MANYHOP_REQUIRE_ALL";
 
 /// Something that the machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requirement {
-    /// The right to make namespaces and to mount.
-    Root,
+    /// Network namespaces: iproute2, and the rights of root.
+    Namespaces,
     /// A program on the search path.
     Program(&'static str),
     /// A module of the system's own Python, which alone sees Debian's modules.
@@ -23,11 +25,15 @@ impl Requirement {
     /// Gives what is missing, in words; `None` if all is well.
     pub fn missing(self) -> Option<String> {
         match self {
-            Self::Root if rustix::process::geteuid().is_root() => None,
-            Self::Root => Some("only root makes network namespaces".to_owned()),
+            Self::Namespaces if !is_on_path("ip") => Some("ip is not installed".to_owned()),
+            Self::Namespaces if !rustix::process::geteuid().is_root() => {
+                Some("only root makes network namespaces".to_owned())
+            }
+            // Where root is not what it used to be, as in containers.
+            Self::Namespaces => Namespace::new().err().map(|error| format!("{error:#}")),
             Self::Program(name) if is_on_path(name) => None,
             Self::Program(name) => Some(format!("{name} is not installed")),
-            Self::PythonModule(name) if python_imports(name) => None,
+            Self::PythonModule(name) if python_has(name) => None,
             Self::PythonModule(name) => Some(format!("{PYTHON} has no module {name}")),
         }
     }
@@ -64,9 +70,10 @@ fn is_on_path(name: &str) -> bool {
     folders.any(|folder| Path::new(&folder).join(name).is_file())
 }
 
-fn python_imports(module: &str) -> bool {
-    let import = format!("import {module}");
-    let output = Command::new(PYTHON).args(["-c", &import]).output();
+fn python_has(module: &str) -> bool {
+    // To look for it costs less than to import it.
+    let look = format!("import importlib.util as u; assert u.find_spec('{module}')");
+    let output = Command::new(PYTHON).args(["-c", &look]).output();
     output.is_ok_and(|output| output.status.success())
 }
 

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use tempfile::TempDir;
 
 use crate::namespace::Namespace;
 use crate::process::{Process, tail};
+use crate::sweep;
 
 /// A namespace and a folder, with addresses and rooms for everybody. All vanish with it.
 #[derive(Debug)]
@@ -50,19 +51,32 @@ const FIRST_ADDRESS: u16 = 8;
 /// The file in a place's home that holds what its program wrote.
 const LOG: &str = "output.log";
 
+/// Where programs look for their settings.
+const HOMES: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"];
+
+/// What would lead a program elsewhere.
+const STRANGERS: [&str; 5] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "DISPLAY",
+];
+
 impl Stage {
     /// Sets one up.
     ///
     /// # Errors
     /// When the machine does not let us.
     pub fn new() -> anyhow::Result<Self> {
+        let namespace = Namespace::new()?;
         let folder = tempfile::Builder::new()
-            .prefix("manyhop-interop-")
+            .prefix(&sweep::name(""))
             .tempdir()?;
         // opentracker works as `nobody`, and must find its way to its folder.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         Ok(Self {
-            namespace: Namespace::new()?,
+            namespace,
             folder,
             places: AtomicU16::new(0),
         })
@@ -94,20 +108,22 @@ impl Stage {
     /// # Errors
     /// When it does not start.
     pub fn start(&self, place: &Place, mut command: Command) -> anyhow::Result<Process> {
-        command.current_dir(&place.home).env("HOME", &place.home);
-        for variable in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
+        command.current_dir(&place.home).env("LC_ALL", "C.UTF-8");
+        for variable in HOMES {
             command.env(variable, &place.home);
         }
-        command.env("LC_ALL", "C.UTF-8").env_remove("DISPLAY");
+        for variable in STRANGERS {
+            command.env_remove(variable);
+        }
         let log = place.home.join(LOG);
         self.namespace.enter(|| Process::start(command, &log))?
     }
 
     /// Runs all cases side by side.
     ///
-    /// # Panics
-    /// When one fails; then the ends of its logs are shown, and all that failed are named.
-    pub fn run(&self, cases: Vec<Case<'_>>) {
+    /// # Errors
+    /// When one fails, or more: all are named, and the ends of their logs printed.
+    pub fn run(&self, cases: Vec<Case<'_>>) -> anyhow::Result<()> {
         let results = thread::scope(|scope| {
             let running: Vec<_> = cases
                 .into_iter()
@@ -129,7 +145,20 @@ impl Stage {
                 }
             }
         }
-        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+        ensure!(failures.is_empty(), "\n{}", failures.join("\n"));
+        Ok(())
+    }
+
+    /// Runs one case.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_one(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> anyhow::Result<()> + Send,
+    ) -> anyhow::Result<()> {
+        self.run(vec![Case::new(name, work)])
     }
 
     fn place_at(

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use crate::sweep;
+
 /// A file system in memory, gone with this value.
 #[derive(Debug)]
 pub struct Tmpfs {
@@ -22,7 +24,7 @@ impl Tmpfs {
         let options = format!("size={size_bytes}");
         run(
             "mount",
-            &["-t", "tmpfs", "-o", &options, "manyhop-interop"],
+            &["-t", "tmpfs", "-o", &options, &sweep::name("disk")],
             path,
         )?;
         Ok(Self {

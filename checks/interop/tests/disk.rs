@@ -1,8 +1,10 @@
 //! A disk that takes nothing, and one that is full for a while.
 
+use std::slice;
+
 use manyhop_interop::clients::Source;
 use manyhop_interop::{
-    Case, Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tmpfs, Tracker, is_there,
+    Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tmpfs, Tracker, is_there,
     wait_until,
 };
 
@@ -10,7 +12,7 @@ const SIZE_BYTES: usize = 8 << 20;
 const PIECE_BYTES: usize = 64 << 10;
 
 #[test]
-fn a_read_only_folder_is_named_and_ends_the_download() {
+fn a_read_only_folder_is_named_and_ends_the_download() -> anyhow::Result<()> {
     run("read-only folder", |case, stage| {
         let mut download = Download::prepare(case, stage)?;
         let disk = Tmpfs::mount(&download.place.data, SIZE_BYTES)?;
@@ -27,11 +29,11 @@ fn a_read_only_folder_is_named_and_ends_the_download() {
         disk.remount("rw,size=100%")?;
         download.start()?.wait_for_success(PATIENCE)?;
         download.payload.compare(&download.place.data)
-    });
+    })
 }
 
 #[test]
-fn a_full_disk_is_waited_for() {
+fn a_full_disk_is_waited_for() -> anyhow::Result<()> {
     run("full disk", |case, stage| {
         let mut download = Download::prepare(case, stage)?;
         let disk = Tmpfs::mount(&download.place.data, SIZE_BYTES / 4)?;
@@ -45,19 +47,16 @@ fn a_full_disk_is_waited_for() {
         disk.remount(&format!("size={}", 2 * SIZE_BYTES))?;
         leech.wait_for_success(PATIENCE)?;
         download.payload.compare(&download.place.data)
-    });
+    })
 }
 
-fn run(case: &str, work: fn(&str, &Stage) -> anyhow::Result<()>) {
-    let needs = [
-        Requirement::Root,
-        Requirement::Program("ip"),
-        Requirement::Program("opentracker"),
-    ];
-    if is_there(case, &needs) {
-        let stage = Stage::new().unwrap();
-        stage.run(vec![Case::new(case, || work(case, &stage))]);
+fn run(case: &str, work: fn(&str, &Stage) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let needs = [Requirement::Namespaces, Requirement::Program("opentracker")];
+    if !is_there(case, &needs) {
+        return Ok(());
     }
+    let stage = Stage::new()?;
+    stage.run_one(case, || work(case, &stage))
 }
 
 /// A seed that runs, and a leech that does not yet.
@@ -78,7 +77,7 @@ impl<'a> Download<'a> {
         let place = stage.place(case, "seed")?;
         payload.write_files(&place.data)?;
         let torrent = payload.write_torrent(&place.home, &[Tracker::http(address)])?;
-        let mut seed = stage.start(&place, Manyhop::seed(&[torrent.clone()], &place)?)?;
+        let mut seed = stage.start(&place, Manyhop::seed(slice::from_ref(&torrent), &place)?)?;
         tracker.wait_for_complete(payload.info_hash(), 1, [&mut seed])?;
         Ok(Self {
             stage,

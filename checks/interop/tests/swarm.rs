@@ -1,13 +1,16 @@
 //! All clients in one swarm; and each of them at our own tracker, in every way to ask one.
 
+use std::net::SocketAddr;
+use std::slice;
+
 use manyhop_interop::clients::{
     self, Aria2, Client, Libtorrent, QBittorrent, RTorrent, Role, Source, Transmission,
 };
 use manyhop_interop::{
-    Case, InfoHash, Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tracker,
-    is_there, wait_until,
+    InfoHash, Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tracker, is_there,
 };
 
+const OPENTRACKER: Requirement = Requirement::Program("opentracker");
 const PIECE_BYTES: usize = 64 << 10;
 
 /// What the only seed gives a second at most, in words of ours: too little for all, so that whoever
@@ -15,13 +18,13 @@ const PIECE_BYTES: usize = 64 << 10;
 const SEED_RATE: &str = "4M";
 
 #[test]
-fn all_at_once_share_what_one_seed_gives() {
+fn all_at_once_share_what_one_seed_gives() -> anyhow::Result<()> {
     let case = "one swarm";
-    let Some(others) = those_there(case, &clients::ALL, Requirement::Program("opentracker")) else {
-        return;
+    let Some(others) = those_there(case, &clients::ALL, &[OPENTRACKER]) else {
+        return Ok(());
     };
-    let stage = Stage::new().unwrap();
-    stage.run(vec![Case::new(case, || share(case, &others, &stage))]);
+    let stage = Stage::new()?;
+    stage.run_one(case, || share(case, &others, &stage))
 }
 
 fn share(case: &str, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()> {
@@ -34,7 +37,7 @@ fn share(case: &str, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()
     let magnet = Manyhop::create(&place.data.join(payload.name()), &torrent, &[url])?;
     let info_hash = InfoHash::of_magnet(&magnet)?;
     let tracker = Tracker::open(stage, Tracker::ipv4(1), &[info_hash])?;
-    let mut seed = Manyhop::seed(&[torrent.clone()], &place)?;
+    let mut seed = Manyhop::seed(slice::from_ref(&torrent), &place)?;
     seed.args(["--limit-up", SEED_RATE]);
     let mut seed = stage.start(&place, seed)?;
     tracker.wait_for_complete(info_hash, 1, [&mut seed])?;
@@ -47,14 +50,12 @@ fn share(case: &str, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()
     ] {
         leeches.push(start_ours(stage, stage.place(case, program)?, &source)?);
     }
-    let count = u32::try_from(leeches.len())?;
-    tracker.wait_for_complete(info_hash, count + 1, processes(&mut leeches))?;
-    compare_all(&payload, &leeches)?;
+    wait_for_all(&payload, info_hash, &tracker, &mut leeches)?;
 
     seed.stop(PATIENCE)?;
     let given = last_number(&seed.log()?, "uploaded_bytes");
     let given = given.ok_or_else(|| anyhow::anyhow!("the seed does not say what it gave"))?;
-    let shared = u64::try_from(payload.size_bytes())? * u64::from(count);
+    let shared = u64::try_from(payload.size_bytes() * leeches.len())?;
     anyhow::ensure!(
         given < shared / 2,
         "the seed gave {given} of {shared} bytes: the others share too little"
@@ -63,62 +64,75 @@ fn share(case: &str, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()
 }
 
 #[test]
-fn our_tracker_introduces_them_by_http() {
-    meet_at_ours(
-        "http over IPv4",
-        &clients::ALL,
-        Tracker::http(Tracker::ipv4(2)),
-    );
+fn our_tracker_introduces_them_by_http() -> anyhow::Result<()> {
+    meet_at_ours(&Way {
+        case: "http over IPv4",
+        tracker: Tracker::ipv4(2),
+        url: Tracker::http,
+        speakers: &clients::ALL,
+    })
 }
 
 #[test]
-fn our_tracker_introduces_them_by_datagrams() {
-    meet_at_ours(
-        "datagrams over IPv4",
-        &clients::ALL,
-        Tracker::udp(Tracker::ipv4(2)),
-    );
+fn our_tracker_introduces_them_by_datagrams() -> anyhow::Result<()> {
+    meet_at_ours(&Way {
+        case: "datagrams over IPv4",
+        tracker: Tracker::ipv4(2),
+        url: Tracker::udp,
+        // aria2 has datagrams for its DHT only, which is off.
+        speakers: &[&Transmission, &RTorrent, &Libtorrent, &QBittorrent],
+    })
 }
 
 #[test]
-fn our_tracker_introduces_them_over_ipv6() {
-    let speakers: [&dyn Client; 3] = [&Libtorrent, &QBittorrent, &Aria2];
-    meet_at_ours("http over IPv6", &speakers, Tracker::http(Tracker::ipv6(2)));
-    let speakers: [&dyn Client; 1] = [&Libtorrent];
-    meet_at_ours(
-        "datagrams over IPv6",
-        &speakers,
-        Tracker::udp(Tracker::ipv6(2)),
-    );
+fn our_tracker_introduces_them_by_http_over_ipv6() -> anyhow::Result<()> {
+    meet_at_ours(&Way {
+        case: "http over IPv6",
+        tracker: Tracker::ipv6(2),
+        url: Tracker::http,
+        speakers: &[&Aria2, &Libtorrent, &QBittorrent],
+    })
 }
 
-/// Has our seed, our leech and `others` meet at our tracker's `url`.
-fn meet_at_ours(case: &str, others: &[&dyn Client], url: String) {
-    let Some(others) = those_there(case, others, Requirement::Root) else {
-        return;
-    };
-    let stage = Stage::new().unwrap();
-    stage.run(vec![Case::new(case, || meet(case, &others, &url, &stage))]);
+#[test]
+fn our_tracker_introduces_them_by_datagrams_over_ipv6() -> anyhow::Result<()> {
+    meet_at_ours(&Way {
+        case: "datagrams over IPv6",
+        tracker: Tracker::ipv6(2),
+        url: Tracker::udp,
+        speakers: &[&Libtorrent, &QBittorrent],
+    })
 }
 
-fn meet(case: &str, others: &[&dyn Client], url: &str, stage: &Stage) -> anyhow::Result<()> {
-    let is_ipv6 = url.contains('[');
-    let make_place = if is_ipv6 {
-        Stage::place_v6
-    } else {
-        Stage::place
+/// A way to ask our tracker, and who knows it.
+struct Way {
+    case: &'static str,
+    tracker: SocketAddr,
+    url: fn(SocketAddr) -> String,
+    speakers: &'static [&'static dyn Client],
+}
+
+/// Has our seed, our leech and all who know the way meet at our tracker.
+fn meet_at_ours(way: &Way) -> anyhow::Result<()> {
+    let Some(others) = those_there(way.case, way.speakers, &[]) else {
+        return Ok(());
     };
-    let tracker = if is_ipv6 {
-        Tracker::ipv6(2)
-    } else {
-        Tracker::ipv4(2)
+    let stage = Stage::new()?;
+    stage.run_one(way.case, || meet(way, &others, &stage))
+}
+
+fn meet(way: &Way, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()> {
+    let case = way.case;
+    let make_place = match way.tracker {
+        SocketAddr::V4(_) => Stage::place,
+        SocketAddr::V6(_) => Stage::place_v6,
     };
-    let tracker = Tracker::ours(stage, tracker)?;
+    let tracker = Tracker::ours(stage, way.tracker)?;
     let payload = Payload::new("at our tracker", 2 << 20, PIECE_BYTES);
     let place = make_place(stage, case, "our seed")?;
     payload.write_files(&place.data)?;
-    let torrent = payload.write_torrent(&place.home, &[url.to_owned()])?;
-    let mut seed = stage.start(&place, Manyhop::seed(&[torrent.clone()], &place)?)?;
+    let torrent = payload.write_torrent(&place.home, &[(way.url)(way.tracker)])?;
+    let mut seed = stage.start(&place, Manyhop::seed(slice::from_ref(&torrent), &place)?)?;
     tracker.wait_for_complete(payload.info_hash(), 1, [&mut seed])?;
     let source = Source::Torrent(torrent);
     let mut leeches = start_all(stage, case, others, &source, make_place)?;
@@ -127,30 +141,29 @@ fn meet(case: &str, others: &[&dyn Client], url: &str, stage: &Stage) -> anyhow:
         make_place(stage, case, "our leech")?,
         &source,
     )?);
-    let count = u32::try_from(leeches.len())?;
-    tracker.wait_for_complete(payload.info_hash(), count + 1, processes(&mut leeches))?;
-    compare_all(&payload, &leeches)
+    wait_for_all(&payload, payload.info_hash(), &tracker, &mut leeches)
+}
+
+/// Who has but a part, and wants the rest.
+struct Leech {
+    process: Process,
+    place: Place,
 }
 
 /// The clients that are there; `None` if not even what all need is.
 fn those_there<'a>(
     case: &str,
     clients: &[&'a dyn Client],
-    also: Requirement,
+    also: &[Requirement],
 ) -> Option<Vec<&'a dyn Client>> {
-    if !is_there(case, &[Requirement::Root, Requirement::Program("ip"), also]) {
+    if !is_there(case, &[&[Requirement::Namespaces], also].concat()) {
         return None;
     }
     let is_possible = |client: &&&dyn Client| {
-        is_there(
-            &format!("{case}: {}", client.name()),
-            &[client.requirement()],
-        )
+        is_there(&format!("{case}: {}", client.name()), client.requirements())
     };
     Some(clients.iter().filter(is_possible).copied().collect())
 }
-
-type Leech = (Process, Place);
 
 fn start_all(
     stage: &Stage,
@@ -161,8 +174,9 @@ fn start_all(
 ) -> anyhow::Result<Vec<Leech>> {
     let start = |client: &&dyn Client| {
         let place = make_place(stage, case, client.name())?;
-        let command = client.command(Role::Leech, std::slice::from_ref(source), &place)?;
-        Ok((stage.start(&place, command)?, place))
+        let command = client.command(Role::Leech, slice::from_ref(source), &place)?;
+        let process = stage.start(&place, command)?;
+        Ok(Leech { process, place })
     };
     clients.iter().map(start).collect()
 }
@@ -170,22 +184,23 @@ fn start_all(
 fn start_ours(stage: &Stage, place: Place, source: &Source) -> anyhow::Result<Leech> {
     let mut command = Manyhop::get(source, &place)?;
     command.arg("--seed-after");
-    Ok((stage.start(&place, command)?, place))
+    let process = stage.start(&place, command)?;
+    Ok(Leech { process, place })
 }
 
-fn processes(leeches: &mut [Leech]) -> impl Iterator<Item = &mut Process> {
-    leeches.iter_mut().map(|(process, _)| process)
-}
-
-fn compare_all(payload: &Payload, leeches: &[Leech]) -> anyhow::Result<()> {
-    for (_, place) in leeches {
-        // They may announce before the last byte has left their caches.
-        let _ = wait_until("equal files", PATIENCE, || {
-            Ok(payload.compare(&place.data).is_ok().then_some(()))
-        });
-        payload.compare(&place.data)?;
-    }
-    Ok(())
+/// Waits until all have all, and compares every file.
+fn wait_for_all(
+    payload: &Payload,
+    info_hash: InfoHash,
+    tracker: &Tracker<'_>,
+    leeches: &mut [Leech],
+) -> anyhow::Result<()> {
+    let and_the_seed = u32::try_from(leeches.len())? + 1;
+    let processes = leeches.iter_mut().map(|leech| &mut leech.process);
+    tracker.wait_for_complete(info_hash, and_the_seed, processes)?;
+    leeches
+        .iter()
+        .try_for_each(|leech| payload.wait_for(&leech.place.data))
 }
 
 /// The last number that a log of objects gives for `member`.
@@ -195,5 +210,5 @@ fn last_number(log: &str, member: &str) -> Option<u64> {
         .filter_map(|line| serde_json::from_str(line).ok());
     objects
         .filter_map(|object: serde_json::Value| object[member].as_u64())
-        .last()
+        .next_back()
 }

@@ -31,8 +31,8 @@ impl Client for Aria2 {
         "aria2"
     }
 
-    fn requirement(&self) -> Requirement {
-        Requirement::Program("aria2c")
+    fn requirements(&self) -> &[Requirement] {
+        &[Requirement::Program("aria2c")]
     }
 
     fn command(&self, role: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {

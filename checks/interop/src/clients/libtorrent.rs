@@ -18,8 +18,8 @@ impl Client for Libtorrent {
         "libtorrent"
     }
 
-    fn requirement(&self) -> Requirement {
-        Requirement::PythonModule("libtorrent")
+    fn requirements(&self) -> &[Requirement] {
+        &[Requirement::PythonModule("libtorrent")]
     }
 
     fn command(&self, _: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {

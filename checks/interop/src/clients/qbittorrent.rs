@@ -16,8 +16,8 @@ impl Client for QBittorrent {
         "qbittorrent"
     }
 
-    fn requirement(&self) -> Requirement {
-        Requirement::Program("qbittorrent-nox")
+    fn requirements(&self) -> &[Requirement] {
+        &[Requirement::Program("qbittorrent-nox")]
     }
 
     fn command(&self, _: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {

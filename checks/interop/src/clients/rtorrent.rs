@@ -17,8 +17,8 @@ impl Client for RTorrent {
         "rtorrent"
     }
 
-    fn requirement(&self) -> Requirement {
-        Requirement::Program("rtorrent")
+    fn requirements(&self) -> &[Requirement] {
+        &[Requirement::Program("rtorrent")]
     }
 
     fn command(&self, _: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {

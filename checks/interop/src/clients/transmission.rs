@@ -24,8 +24,11 @@ impl Client for Transmission {
         "transmission"
     }
 
-    fn requirement(&self) -> Requirement {
-        Requirement::Program("transmission-daemon")
+    fn requirements(&self) -> &[Requirement] {
+        &[
+            Requirement::Program("transmission-daemon"),
+            Requirement::Program("transmission-remote"),
+        ]
     }
 
     fn command(&self, _: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {
