@@ -252,6 +252,8 @@ impl<'a> Download<'a> {
     /// When it is not complete.
     pub(crate) fn stopped(&self) -> Result<(), Failure> {
         if self.completed_at.is_some() {
+            let text = format!("stopped; {GO_ON}");
+            self.output.note("stopped", text, Value::Null);
             return Ok(());
         }
         Err(match &self.progress {

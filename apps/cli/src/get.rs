@@ -2,7 +2,6 @@
 
 use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -17,8 +16,7 @@ use crate::args::GetArgs;
 use crate::download::{Download, Ending, Turn};
 use crate::error::Failure;
 use crate::output::Output;
-use crate::session::{News, Session, Setup};
-use crate::signals::{self, Stop};
+use crate::session::{Inbox, News, Session, Setup};
 use crate::source::{What, Wish};
 
 /// The only torrent of this node.
@@ -30,14 +28,8 @@ const REPORT_EVERY: Duration = Duration::from_millis(500);
 pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
     let folder = Folder::create(&args.folder)?;
     let wish = Wish::of(&args, &folder)?;
-    let (sender, news) = mpsc::channel();
-    let stop = Stop::watch({
-        let sender = sender.clone();
-        move || drop(sender.send(News::Stop))
-    })?;
-    if args.peers.until_input_ends {
-        signals::stop_when_input_ends();
-    }
+    let (stop, inbox) = Inbox::open(&args.peers)?;
+    let is_alone = wish.has_nobody_to_ask();
     let files = Files::new();
     let mut download = Download::new(&args, output, &stop, folder, files.clone(), &wish);
     let source = match wish.what {
@@ -50,13 +42,16 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
         }
         What::Named(hash) => Source::Magnet(hash),
     };
+    if is_alone {
+        warn_of_silence(output);
+    }
     let setup = Setup {
         peers: &args.peers,
         limit_down: args.limit_down,
         report_every: REPORT_EVERY,
         files,
     };
-    let session = Session::start(&setup, &sender, news)?;
+    let session = Session::start(&setup, inbox)?;
     session.handle().command(Command::Add(Box::new(Add {
         torrent: TORRENT,
         source,
@@ -76,6 +71,12 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
 fn tell(ending: &Ending, output: &Output) -> Result<Outcome, Failure> {
     output.result(ending.text(), ending.to_json())?;
     Ok(Outcome::Done)
+}
+
+fn warn_of_silence(output: &Output) {
+    let message = "neither a tracker nor a peer is known, so nobody can be asked";
+    let hint = "name a peer with --peer, or wait until one calls";
+    output.warning(&Failure::new(message).hint(hint));
 }
 
 /// Follows the download until it is complete (and, if the user wants that, given to others until

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use bittorrent::api::{Add, Command, Content, Event, Limits, Order, Progress, Source, TorrentId};
@@ -22,23 +21,15 @@ use crate::download::{lost, tell_tracker};
 use crate::error::Failure;
 use crate::meter::{Meter, Reading};
 use crate::output::Output;
-use crate::session::{News, Session, Setup};
+use crate::session::{Inbox, News, Session, Setup};
 use crate::shelf::{Checker, Whole};
-use crate::signals::{self, Stop};
 use crate::units::{Size, count};
 
 /// How many reports on torrents are read in a second at most.
 const REPORTS_PER_SECOND: usize = 10;
 
 pub(crate) fn run(args: SeedArgs, output: &Output) -> Result<Outcome, Failure> {
-    let (sender, news) = mpsc::channel();
-    let stop = Stop::watch({
-        let sender = sender.clone();
-        move || drop(sender.send(News::Stop))
-    })?;
-    if args.peers.until_input_ends {
-        signals::stop_when_input_ends();
-    }
+    let (stop, inbox) = Inbox::open(&args.peers)?;
     let folder = Folder::open(&args.folder)?;
     let setup = Setup {
         peers: &args.peers,
@@ -47,7 +38,7 @@ pub(crate) fn run(args: SeedArgs, output: &Output) -> Result<Outcome, Failure> {
         files: Files::new(),
     };
     // The port first: what is wrong with it should not come to light after hours of checking.
-    let session = Session::start(&setup, &sender, news)?;
+    let session = Session::start(&setup, inbox)?;
     let checker = Checker {
         folder: &folder,
         stop: &stop,

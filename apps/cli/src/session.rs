@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use bittorrent::Node;
@@ -14,12 +14,17 @@ use runtime::{Builder, Files, Handle, StartError};
 
 use crate::args::PeerArgs;
 use crate::error::Failure;
+use crate::signals::{self, Stop};
 
 /// Where peers look first, by custom (BEP 3).
 const DEFAULT_PORT: u16 = 6881;
 
 /// How often a port that was free a moment ago is looked for anew when it is not any more.
 const FREE_PORT_TRIES: u32 = 16;
+
+/// How much memory pieces may take that are on their way, in bytes: with all else, a process that
+/// fetches stays below 24 MiB.
+const PIECES_MAX: u64 = 20 << 20;
 
 /// How long trackers may take to hear that we leave. The node itself is as patient.
 const LEAVE_MAX: Duration = Duration::from_secs(4);
@@ -31,6 +36,13 @@ pub(crate) enum News {
     Node(Event),
     /// The user wants to stop.
     Stop,
+}
+
+/// Where news arrives, from before there is a node.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    sender: Sender<News>,
+    news: Receiver<News>,
 }
 
 /// How a session differs from the default.
@@ -54,18 +66,33 @@ pub(crate) struct Session {
     port: u16,
 }
 
+impl Inbox {
+    /// Begins to watch for the user's wish to stop.
+    ///
+    /// # Errors
+    /// When the system lets us not watch.
+    pub(crate) fn open(peers: &PeerArgs) -> Result<(Stop, Self), Failure> {
+        let (sender, news) = mpsc::channel();
+        let stop = Stop::watch({
+            let sender = sender.clone();
+            move || drop(sender.send(News::Stop))
+        })?;
+        if peers.until_input_ends {
+            signals::stop_when_input_ends();
+        }
+        Ok((stop, Self { sender, news }))
+    }
+}
+
 impl Session {
-    /// Opens the sockets and starts the node. `sender` is the other end of `news`.
+    /// Opens the sockets and starts the node.
     ///
     /// # Errors
     /// When the port that the user named is taken, or the address is none of this machine's.
-    pub(crate) fn start(
-        setup: &Setup<'_>,
-        sender: &Sender<News>,
-        news: Receiver<News>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn start(setup: &Setup<'_>, inbox: Inbox) -> Result<Self, Failure> {
+        let Inbox { sender, news } = inbox;
         let addresses = addresses(setup.peers.bind);
-        let launch = |port| launch(setup, &addresses, port, sender);
+        let launch = |port| launch(setup, &addresses, port, &sender);
         let mut port = setup.peers.port.unwrap_or(DEFAULT_PORT);
         let mut started = launch(port);
         for _ in 0..FREE_PORT_TRIES {
@@ -209,6 +236,7 @@ fn config(setup: &Setup<'_>, port: u16) -> Config {
         down: setup.limit_down.map(|rate| rate.0),
         up: setup.peers.limit_up.map(|rate| rate.0),
     };
+    config.memory_bytes = PIECES_MAX;
     config.report_every = Some(setup.report_every);
     config
 }

@@ -60,6 +60,11 @@ impl Wish {
         Ok(wish)
     }
 
+    /// Tells whether neither a tracker nor a peer is known.
+    pub(crate) const fn has_nobody_to_ask(&self) -> bool {
+        self.trackers.is_empty() && self.peers.is_empty() && self.hosts.is_empty()
+    }
+
     /// Gives the hash by which the torrent is known.
     pub(crate) const fn info_hash(&self) -> InfoHash {
         match &self.what {

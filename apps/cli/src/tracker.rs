@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use bittorrent::tracker_server::{Change, Config, Event, Tracker};
 use machine::Rng;
-use runtime::{Builder, Handle};
+use runtime::{Builder, Handle, Limits};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::args::TrackerArgs;
 use crate::error::Failure;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::session::{draw_seed, free_port};
 use crate::signals::{self, Stop};
 
@@ -34,6 +35,7 @@ pub(crate) fn run(args: TrackerArgs, output: &Output) -> Result<Outcome, Failure
     if args.until_input_ends {
         signals::stop_when_input_ends();
     }
+    raise_open_files();
     let handle = start(&args, &sender)?;
     let address = handle.listeners().first().copied().unwrap_or(args.bind);
     let urls = Urls::of(address);
@@ -68,7 +70,7 @@ fn follow(news: &mpsc::Receiver<News>, output: &Output) -> Totals {
             },
             Event::Refused { .. } | Event::Totals(_) => (),
         }
-        if quota.takes_one() {
+        if output.format() == Format::Json || quota.takes_one() {
             tell(&event, output);
         }
     }
@@ -114,11 +116,16 @@ fn start(args: &TrackerArgs, sender: &mpsc::Sender<News>) -> Result<Handle<Track
         if let Some(seconds) = args.interval {
             config.interval = Duration::from_secs(seconds.into());
         }
+        let limits = Limits {
+            connections: config.connections_max,
+            ..Limits::default()
+        };
         let tracker = Tracker::new(config, &mut Rng::new(draw_seed(), 0, 0));
         let sender = sender.clone();
         Builder::new(tracker, ())
             .listen(address)
             .datagrams(address)
+            .limits(limits)
             // It fails when the main thread has gone; then nobody wants to know.
             .start(move |event| drop(sender.send(News::Tracker(event))))
     };
@@ -130,6 +137,17 @@ fn start(args: &TrackerArgs, sender: &mpsc::Sender<News>) -> Result<Handle<Track
         Failure::from(error)
             .hint("name another address or port with --bind; port 0 is any free one")
     })
+}
+
+/// Asks the system for as many descriptors as it gives: each client that waits holds one. With
+/// fewer, clients wait longer, so a refusal is no failure.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// Where the tracker is reached, as torrents name it.

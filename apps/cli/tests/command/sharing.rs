@@ -113,6 +113,18 @@ fn a_torrent_is_fetched_once() {
 }
 
 #[test]
+fn people_read_what_became_of_it() {
+    let world = World::new(None);
+    let original = world.path("original");
+    let ended = manyhop(["get", word(&world.torrent), "-o", word(&original)]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    assert_eq!(
+        ended.out,
+        format!("complete: {}/Album (3.1 MiB)\n", original.display())
+    );
+}
+
+#[test]
 fn only_the_chosen_files_are_fetched_and_the_others_later() {
     let world = World::new(None);
     let (_seed, peer) = world.seed(&[]);

@@ -1,5 +1,7 @@
 //! Torrents that lie on the web.
 
+mod bound;
+
 use std::io::Read as _;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +9,10 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, RustlsConnector};
 
+use self::bound::BoundConnector;
 use crate::error::Failure;
 use crate::units::Size;
 
@@ -32,12 +37,14 @@ pub(crate) fn is_meant_by(text: &str) -> bool {
 /// # Errors
 /// When the server cannot be reached or proven, or has no such thing, or it is too long.
 pub(crate) fn fetch(url: &str, bind: Option<IpAddr>) -> Result<Vec<u8>, Failure> {
-    let _ = bind;
     let cannot = |error: &dyn std::fmt::Display| {
         Failure::new(format!("cannot fetch {url}: {error}"))
             .hint("open the address in a browser; a torrent that you saved works as well")
     };
-    let response = agent().get(url).call().map_err(|error| cannot(&error))?;
+    let response = agent(bind)
+        .get(url)
+        .call()
+        .map_err(|error| cannot(&error))?;
     let mut bytes = Vec::new();
     let mut body = response.into_body().into_reader().take(TORRENT_LEN_MAX + 1);
     body.read_to_end(&mut bytes)
@@ -52,15 +59,20 @@ pub(crate) fn fetch(url: &str, bind: Option<IpAddr>) -> Result<Vec<u8>, Failure>
     Ok(bytes)
 }
 
-fn agent() -> Agent {
+fn agent(bind: Option<IpAddr>) -> Agent {
     let tls = TlsConfig::builder().root_certs(roots()).build();
-    Agent::config_builder()
+    let config = Agent::config_builder()
         .tls_config(tls)
         .timeout_connect(Some(CONNECT_MAX))
         .timeout_global(Some(FETCH_MAX))
-        .user_agent(concat!("manyhop/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
+        .user_agent(concat!("manyhop/", env!("CARGO_PKG_VERSION")));
+    let Some(address) = bind else {
+        return config.build().into();
+    };
+    // Who names an address wants nothing to leave by another, so no proxy is asked either.
+    let config = config.proxy(None).build();
+    let connector = BoundConnector(address).chain(RustlsConnector::default());
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
 /// Who may vouch for a server: whom the system says (`SSL_CERT_FILE` included), else Mozilla's list.
