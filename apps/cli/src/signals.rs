@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -10,8 +11,15 @@ use signal_hook::low_level::raise;
 
 use crate::error::Failure;
 
-/// Watches for the wish to stop. The first one is a request; the second ends the process at once,
-/// for who has no patience.
+/// The exit code of who did not wait.
+const FAILED: i32 = 1;
+
+/// A second signal so soon after the first is the same wish: `timeout` and some supervisors send
+/// one to the process and one to its group.
+const ECHO_MAX: Duration = Duration::from_millis(500);
+
+/// Watches for the wish to stop. The first one is a request; the next ends the process at once, for
+/// who has no patience.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     flag: Arc<AtomicBool>,
@@ -35,20 +43,11 @@ impl Stop {
     pub(crate) fn watch(on_stop: impl FnOnce() + Send + 'static) -> Result<Self, Failure> {
         let flag = Arc::new(AtomicBool::new(false));
         let refused = |error: io::Error| Failure::new(format!("cannot watch for signals: {error}"));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds the flag down, and raises it.
-            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&flag))
-                .map_err(refused)?;
-            signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(refused)?;
-        }
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(refused)?;
+        let signals = Signals::new([SIGINT, SIGTERM]).map_err(refused)?;
+        let raised = Arc::clone(&flag);
         std::thread::Builder::new()
             .name("manyhop-signals".into())
-            .spawn(move || {
-                if signals.forever().next().is_some() {
-                    on_stop();
-                }
-            })
+            .spawn(move || heed(signals, &raised, on_stop))
             .map_err(refused)?;
         Ok(Self { flag })
     }
@@ -69,5 +68,19 @@ impl Stop {
     /// Tells whether the user wants to stop.
     pub(crate) fn is_wanted(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
+    }
+}
+
+/// Waits for signals for as long as the process lasts.
+fn heed(mut signals: Signals, flag: &AtomicBool, on_stop: impl FnOnce()) {
+    let mut signals = signals.forever();
+    if signals.next().is_none() {
+        return;
+    }
+    let asked_at = Instant::now();
+    flag.store(true, Ordering::Relaxed);
+    on_stop();
+    if signals.any(|_| asked_at.elapsed() > ECHO_MAX) {
+        std::process::exit(FAILED);
     }
 }
