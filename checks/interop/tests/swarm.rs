@@ -7,7 +7,8 @@ use manyhop_interop::clients::{
     self, Aria2, Client, Libtorrent, QBittorrent, RTorrent, Role, Source, Transmission,
 };
 use manyhop_interop::{
-    InfoHash, Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tracker, is_there,
+    Case, InfoHash, Manyhop, PATIENCE, Payload, Place, Process, Requirement, Stage, Tracker,
+    is_there,
 };
 
 const OPENTRACKER: Requirement = Requirement::Program("opentracker");
@@ -64,44 +65,20 @@ fn share(case: &str, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()
 }
 
 #[test]
-fn our_tracker_introduces_them_by_http() -> anyhow::Result<()> {
-    meet_at_ours(&Way {
-        case: "http over IPv4",
-        tracker: Tracker::ipv4(2),
-        url: Tracker::http,
-        speakers: &clients::ALL,
-    })
-}
-
-#[test]
-fn our_tracker_introduces_them_by_datagrams() -> anyhow::Result<()> {
-    meet_at_ours(&Way {
-        case: "datagrams over IPv4",
-        tracker: Tracker::ipv4(2),
-        url: Tracker::udp,
-        // aria2 has datagrams for its DHT only, which is off.
-        speakers: &[&Transmission, &RTorrent, &Libtorrent, &QBittorrent],
-    })
-}
-
-#[test]
-fn our_tracker_introduces_them_by_http_over_ipv6() -> anyhow::Result<()> {
-    meet_at_ours(&Way {
-        case: "http over IPv6",
-        tracker: Tracker::ipv6(2),
-        url: Tracker::http,
-        speakers: &[&Aria2, &Libtorrent, &QBittorrent],
-    })
-}
-
-#[test]
-fn our_tracker_introduces_them_by_datagrams_over_ipv6() -> anyhow::Result<()> {
-    meet_at_ours(&Way {
-        case: "datagrams over IPv6",
-        tracker: Tracker::ipv6(2),
-        url: Tracker::udp,
-        speakers: &[&Libtorrent, &QBittorrent],
-    })
+fn our_tracker_introduces_them_in_every_way() -> anyhow::Result<()> {
+    let ways = ways();
+    let parts: Vec<_> = ways
+        .iter()
+        .filter_map(|way| Some((way, those_there(way.case, way.speakers, &[])?)))
+        .collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let stage = &Stage::new()?;
+    let cases = parts
+        .iter()
+        .map(|(way, others)| Case::new(way.case, move || meet(way, others, stage)));
+    stage.run(cases.collect())
 }
 
 /// A way to ask our tracker, and who knows it.
@@ -112,15 +89,37 @@ struct Way {
     speakers: &'static [&'static dyn Client],
 }
 
-/// Has our seed, our leech and all who know the way meet at our tracker.
-fn meet_at_ours(way: &Way) -> anyhow::Result<()> {
-    let Some(others) = those_there(way.case, way.speakers, &[]) else {
-        return Ok(());
-    };
-    let stage = Stage::new()?;
-    stage.run_one(way.case, || meet(way, &others, &stage))
+const fn ways() -> [Way; 4] {
+    [
+        Way {
+            case: "http over IPv4",
+            tracker: Tracker::ipv4(2),
+            url: Tracker::http,
+            speakers: &clients::ALL,
+        },
+        Way {
+            case: "datagrams over IPv4",
+            tracker: Tracker::ipv4(3),
+            url: Tracker::udp,
+            // aria2 has datagrams for its DHT only, which is off.
+            speakers: &[&Transmission, &RTorrent, &Libtorrent, &QBittorrent],
+        },
+        Way {
+            case: "http over IPv6",
+            tracker: Tracker::ipv6(2),
+            url: Tracker::http,
+            speakers: &[&Aria2, &Libtorrent, &QBittorrent],
+        },
+        Way {
+            case: "datagrams over IPv6",
+            tracker: Tracker::ipv6(3),
+            url: Tracker::udp,
+            speakers: &[&Libtorrent, &QBittorrent],
+        },
+    ]
 }
 
+/// Has our seed, our leech and all who know the way meet at our tracker.
 fn meet(way: &Way, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()> {
     let case = way.case;
     let make_place = match way.tracker {
@@ -128,7 +127,7 @@ fn meet(way: &Way, others: &[&dyn Client], stage: &Stage) -> anyhow::Result<()> 
         SocketAddr::V6(_) => Stage::place_v6,
     };
     let tracker = Tracker::ours(stage, way.tracker)?;
-    let payload = Payload::new("at our tracker", 2 << 20, PIECE_BYTES);
+    let payload = Payload::new(case, 2 << 20, PIECE_BYTES);
     let place = make_place(stage, case, "our seed")?;
     payload.write_files(&place.data)?;
     let torrent = payload.write_torrent(&place.home, &[(way.url)(way.tracker)])?;

@@ -7,9 +7,12 @@ use super::{Client, Role, Source, words};
 use crate::requirement::Requirement;
 use crate::stage::Place;
 
-/// Its notice accepted, its web interface off.
+/// Its notice accepted. Its web interface cannot be off, and ends it when its port is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct QBittorrent;
+
+/// So far above the peers' port is that of the web interface, and above all others'.
+const WEB_PORT_OFFSET: u16 = 10_000;
 
 impl Client for QBittorrent {
     fn name(&self) -> &'static str {
@@ -22,6 +25,7 @@ impl Client for QBittorrent {
 
     fn command(&self, _: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {
         let (ip, port) = (place.address.ip(), place.address.port());
+        let web_port = port + WEB_PORT_OFFSET;
         // Encryption=2 is "never".
         let settings = format!(
             "[LegalNotice]\n\
@@ -38,7 +42,8 @@ impl Client for QBittorrent {
              [Network]\n\
              PortForwardingEnabled=false\n\n\
              [Preferences]\n\
-             WebUI\\Enabled=false\n\
+             WebUI\\Address={ip}\n\
+             WebUI\\Port={web_port}\n\
              General\\Locale=en\n"
         );
         let folder = place.home.join("qBittorrent/config");
