@@ -26,8 +26,9 @@ const FREE_PORT_TRIES: u32 = 16;
 /// fetches stays below 24 MiB.
 const PIECES_MAX: u64 = 20 << 20;
 
-/// How long trackers may take to hear that we leave. The node itself is as patient.
-const LEAVE_MAX: Duration = Duration::from_secs(4);
+/// How long trackers may take to hear that we leave. Who does not answer for so long is told
+/// nothing more: the user waits.
+const LEAVE_MAX: Duration = Duration::from_secs(3);
 
 /// What the main thread hears.
 #[derive(Debug)]
