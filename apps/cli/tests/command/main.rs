@@ -6,4 +6,5 @@
 mod demo;
 mod process;
 mod sharing;
+mod torrents;
 mod usage;

@@ -9,6 +9,11 @@ use rustix::io::{pread, pwrite, retry_on_intr};
 use super::slots::Piece;
 use crate::files::{Files, Mode, disk_error};
 
+/// The most bytes of one write. For longer ones Linux takes the page cache in larger parts, and in
+/// a virtual machine those are memory that the host had taken back: a new file of 1 GiB then cost
+/// 0.9 to 4.3 s of system time, and 0.4 to 0.55 s with writes of this length (`dd bs=...`).
+const WRITE_LEN_MAX: usize = 64 * 1024;
+
 /// Writes a piece to where it belongs.
 pub(super) fn write(files: &Files, piece: &Piece, to: &[FileSpan]) -> Result<(), DiskError> {
     let wanted: u64 = to.iter().map(|span| u64::from(span.len)).sum();
@@ -51,7 +56,8 @@ fn write_span(files: &Files, span: FileSpan, mut bytes: &[u8]) -> Result<(), Dis
     let file = files.open(span, Mode::Write)?;
     let mut at = span.offset;
     while !bytes.is_empty() {
-        let written = retry_on_intr(|| pwrite(&file, bytes, at))
+        let part = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
+        let written = retry_on_intr(|| pwrite(&file, part, at))
             .map_err(|error| disk_error(span.file, &error.into()))?;
         if written == 0 {
             let error = io::Error::from(io::ErrorKind::WriteZero);
