@@ -3,7 +3,7 @@
 //! Every test is a [`Stage`]: a network namespace of its own, which nothing leaves, with addresses
 //! enough for every peer, and a folder of its own. On it stand
 //!
-//! - foreign clients, all of the one form [`Client`];
+//! - foreign clients, all of the one form [`clients::Client`];
 //! - our own binary, [`Manyhop`], started as a user would;
 //! - a [`Tracker`], opentracker or ours, which introduces them. It is also the witness: what
 //!   a client is about is read from the tracker's scrape, the same way for all of them, and not
@@ -32,7 +32,6 @@ mod tmpfs;
 mod tracker;
 mod wait;
 
-pub use clients::{Client, Role, Source};
 pub use manyhop::Manyhop;
 pub use namespace::Namespace;
 pub use payload::{InfoHash, Numbers, Payload};

@@ -2,8 +2,8 @@
 
 use std::env;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::namespace::Namespace;
 
@@ -25,12 +25,7 @@ impl Requirement {
     /// Gives what is missing, in words; `None` if all is well.
     pub fn missing(self) -> Option<String> {
         match self {
-            Self::Namespaces if !is_on_path("ip") => Some("ip is not installed".to_owned()),
-            Self::Namespaces if !rustix::process::geteuid().is_root() => {
-                Some("only root makes network namespaces".to_owned())
-            }
-            // Where root is not what it used to be, as in containers.
-            Self::Namespaces => Namespace::new().err().map(|error| format!("{error:#}")),
+            Self::Namespaces => missing_for_namespaces(),
             Self::Program(name) if is_on_path(name) => None,
             Self::Program(name) => Some(format!("{name} is not installed")),
             Self::PythonModule(name) if python_has(name) => None,
@@ -62,12 +57,21 @@ pub fn is_there(case: &str, requirements: &[Requirement]) -> bool {
     false
 }
 
+fn missing_for_namespaces() -> Option<String> {
+    static MISSING: OnceLock<Option<String>> = OnceLock::new();
+    let look = || {
+        if !rustix::process::geteuid().is_root() {
+            return Some("only root makes network namespaces".to_owned());
+        }
+        // Root is not everywhere what it used to be: containers take rights away.
+        Namespace::new().err().map(|error| format!("{error:#}"))
+    };
+    MISSING.get_or_init(look).clone()
+}
+
 fn is_on_path(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Where Debian keeps what only root uses, though root's path may lack it.
-    let more = ["/usr/sbin", "/sbin"];
-    let mut folders = env::split_paths(&path).chain(more.iter().map(Into::into));
-    folders.any(|folder| Path::new(&folder).join(name).is_file())
+    env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 fn python_has(module: &str) -> bool {

@@ -71,18 +71,14 @@ impl<'a> Tracker<'a> {
     ) -> anyhow::Result<Self> {
         let place = stage.place(TRACKERS, &format!("opentracker {}", address.ip()))?;
         // It makes this folder its root, and reads the list only then, as `nobody`.
-        let root = place.data;
-        fs::set_permissions(&root, fs::Permissions::from_mode(0o755))?;
+        let root = &place.data;
+        fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
         let list: String = torrents.iter().map(|hash| format!("{hash}\n")).collect();
         fs::write(root.join("whitelist"), list)?;
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mut command = Command::new("opentracker");
         command.args(["-i", &ip, "-p", &port, "-P", &port, "-w", "/whitelist"]);
-        command.arg("-d").arg(&root);
-        let place = crate::stage::Place {
-            data: root,
-            ..place
-        };
+        command.arg("-d").arg(root);
         let process = stage.start(&place, command)?;
         Self::ready(stage, address, process)
     }
