@@ -23,10 +23,10 @@ use crate::wire::Message;
 /// A disk that refused is tried again after this.
 const DISK_RETRY: Duration = Duration::from_secs(5);
 
-/// Hashing side by side is worth waiting for from so many pieces on.
-const BATCH_MIN: u64 = 4;
+/// So many pieces are hashed side by side.
+const BATCH_PIECES: u64 = 16;
 
-/// And only if they come within a tenth of a second, which is what a driver waits.
+/// And they wait for each other only if all come within a tenth of a second.
 const BATCHES_A_SECOND: u64 = 10;
 
 /// What a peer may owe us at most, as a part of the memory for pieces: the rest is for what is
@@ -398,7 +398,7 @@ impl Core {
         let is_ending = assembly
             .picker_ref()
             .is_none_or(|picker| picker.is_all_begun());
-        let batch_bytes = BATCH_MIN * u64::from(assembly.layout().piece_length());
+        let batch_bytes = BATCH_PIECES * u64::from(assembly.layout().piece_length());
         let is_slow = self.totals.down.recent(turn.now()) < BATCHES_A_SECOND * batch_bytes;
         if is_short || is_ending || is_slow {
             turn.io.hurry_disk();
