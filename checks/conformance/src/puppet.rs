@@ -196,8 +196,10 @@ impl Protocol for Puppet {
                 Seen::Wake
             }
         };
+        // First told, then answered: whoever sees the answer can rely on this having been told.
+        let (at, told) = (io.now(), seen.clone());
+        io.emit(Sight { at, seen: told });
         (self.react)(&seen, io);
-        io.emit(Sight { at: io.now(), seen });
     }
 
     fn next_wakeup(&self) -> Option<Instant> {

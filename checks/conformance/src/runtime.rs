@@ -140,10 +140,12 @@ impl Stage for RuntimeStage {
         let patience = Instant::now() + NEVER;
         loop {
             self.look();
-            let waiting = &mut self.actors[actor.0];
-            if done(&waiting.seen) {
+            if done(&self.actors[actor.0].seen) {
+                // What led to it was seen before it, perhaps by others.
+                self.look();
                 return;
             }
+            let waiting = &mut self.actors[actor.0];
             assert!(Instant::now() < patience, "never: {:?}", waiting.seen);
             match waiting.sights.recv_timeout(GLANCE) {
                 Ok(sight) => waiting.seen.push(sight),

@@ -23,6 +23,7 @@ pub fn a_datagram_comes_and_goes(stage: &mut impl Stage) {
         from: here,
         message,
     };
+    stage.wait(echo, &mut |sights| !sights.is_empty());
     assert_eq!(stage.seen(echo)[0].seen, question);
 }
 
