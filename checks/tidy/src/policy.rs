@@ -17,7 +17,12 @@ pub(crate) const FOREIGN_FOLDERS: &[&str] = &["tests/vectors/", "fuzz/corpus/"];
 pub(crate) const BUILT_FOLDERS: &[&str] = &[".git", "target", "artifacts", "node_modules"];
 
 /// The crates that may hold unsafe code, each line with its reason.
-pub(crate) const UNSAFE_ALLOWED: &[&str] = &["drivers/hardware"];
+pub(crate) const UNSAFE_ALLOWED: &[&str] = &[
+    // SIMD lanes and huge pages.
+    "drivers/hardware",
+    // One prefetch, which the cores need as well as the drivers.
+    "foundation/machine",
+];
 
 /// Protocols whose names are everyday words, which a driver may use.
 pub(crate) const EVERYDAY_PROTOCOLS: &[&str] = &["store"];

@@ -12,7 +12,8 @@
 //! The instructions are chosen at run time ([`Width`]); where there are none, all is done singly
 //! by the crate `sha1`, with the same digests.
 //!
-//! This is the only crate with `unsafe` code, in the module `x86` and those below it and in
+//! But for one prefetch in `machine`, this is the only crate with `unsafe` code: in the module `x86`
+//! and those below it, and in
 //! `prefetch`. It is of three kinds: a load or store whose reference proves the memory, a call into
 //! code for a CPU feature whose token proves the feature, and a prefetch.
 

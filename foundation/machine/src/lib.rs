@@ -39,7 +39,7 @@
 //! and sent from there without the node ever touching a byte.
 
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
@@ -49,6 +49,7 @@ mod endpoint;
 mod ids;
 mod input;
 mod io;
+mod prefetch;
 mod protocol;
 mod rng;
 mod time;
@@ -61,7 +62,8 @@ pub use endpoint::{Endpoint, EndpointError, Security, Target};
 pub use ids::{ChainId, ConnId, FileId, Ids, JobId, ListenerId, SlotId};
 pub use input::{CloseReason, Input, ResolveError, StreamInput};
 pub use io::{BACKLOG_HIGH, BACKLOG_LOW, Io, Streams};
-pub use protocol::{Protocol, Wire};
+pub use prefetch::prefetch;
+pub use protocol::{Coming, Protocol, Wire};
 pub use rng::{Rng, Seed};
 pub use time::Instant;
 pub use timers::Timers;

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::fmt;
 
 use wire::Malformed;
 
@@ -31,6 +32,38 @@ pub trait Protocol: Sized {
     /// It is asked after every turn, so it must be O(1). After a due `Wake` it must lie in the
     /// future.
     fn next_wakeup(&self) -> Option<Instant>;
+
+    /// Asks, through [`prefetch`](crate::prefetch), for the memory that a coming input will touch.
+    ///
+    /// A hint without meaning: a driver may call it some inputs ahead, or never, and a protocol
+    /// that does nothing here does nothing wrong. By then the node's own record is in the cache;
+    /// what it points at is not.
+    fn expect(&self, _coming: Coming<'_, Self>, _shared: &Self::Shared) {}
+}
+
+/// An input that will come soon, as far as it is known already.
+pub enum Coming<'a, P: Protocol> {
+    /// This datagram.
+    Message(&'a P::Message),
+    /// A wake.
+    Wake,
+}
+
+impl<P: Protocol> Clone for Coming<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Protocol> Copy for Coming<'_, P> {}
+
+impl<P: Protocol<Message: fmt::Debug>> fmt::Debug for Coming<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Wake => f.write_str("Wake"),
+        }
+    }
 }
 
 /// A datagram as a value that has a form on the wire.
