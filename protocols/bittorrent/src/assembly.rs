@@ -92,8 +92,7 @@ impl Assembly {
         let wanted_bytes = lens(&mut wanted.iter());
         let done_bytes = lens(&mut wanted.iter().filter(|piece| have.has(*piece)));
         let picker = wanted.has_any_lacking_in(&have).then(|| {
-            let shape = picker::Layout::new(layout.len(), layout.piece_length());
-            let mut picker = Picker::new(shape, &have);
+            let mut picker = Picker::new(layout.cut(), &have);
             wanted
                 .missing()
                 .for_each(|piece| picker.set_priority(piece, Priority::SKIP));

@@ -6,9 +6,10 @@
 
 use alloc::boxed::Box;
 use core::iter;
-use core::ops::Range;
+use core::ops::{Deref, Range};
 
-use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
+use super::cut::Cut;
+use crate::numbers::{Block, PieceIndex};
 
 /// The most bytes a torrent may have, which is also the most that a JSON number tells exactly (spec
 /// section 26).
@@ -63,12 +64,19 @@ pub enum LayoutError {
     TooManyPieces(u64),
 }
 
-/// Maps pieces and blocks to stretches of files.
+/// Maps pieces and blocks to stretches of files: a [`Cut`] that knows the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    piece_length: u32,
-    len: u64,
+    cut: Cut,
     files: Box<[Extent]>,
+}
+
+impl Deref for Layout {
+    type Target = Cut;
+
+    fn deref(&self) -> &Cut {
+        &self.cut
+    }
 }
 
 impl Layout {
@@ -100,23 +108,14 @@ impl Layout {
         if pieces > PIECE_COUNT_MAX.into() {
             return Err(LayoutError::TooManyPieces(pieces));
         }
-        Ok(Self {
-            piece_length,
-            len: end,
-            files,
-        })
+        let cut = Cut::new(end, piece_length);
+        Ok(Self { cut, files })
     }
 
-    /// Tells how many bytes the torrent has, padding included.
+    /// Tells how the bytes are cut, files or no.
     #[must_use]
-    pub const fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Tells whether the torrent has no bytes at all.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
+    pub const fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Tells how many bytes are kept on the disk: all but padding.
@@ -127,54 +126,6 @@ impl Layout {
             .filter(stored)
             .map(|file| self.file_len(file))
             .sum()
-    }
-
-    /// Tells the length of all pieces but the last, in bytes.
-    #[must_use]
-    pub const fn piece_length(&self) -> u32 {
-        self.piece_length
-    }
-
-    /// Tells how many pieces there are.
-    #[must_use]
-    pub const fn piece_count(&self) -> u32 {
-        self.len.div_ceil(self.piece_length as u64) as u32
-    }
-
-    /// Tells the length of one piece in bytes; 0 for one that does not exist.
-    #[must_use]
-    pub fn piece_len(&self, piece: PieceIndex) -> u32 {
-        let start = self.piece_start(piece);
-        let left = self.len.saturating_sub(start);
-        u64::from(self.piece_length).min(left) as u32
-    }
-
-    /// Tells how many blocks a piece has; 0 for one that does not exist.
-    #[must_use]
-    pub fn block_count(&self, piece: PieceIndex) -> u32 {
-        self.piece_len(piece).div_ceil(BLOCK_LEN)
-    }
-
-    /// Tells the block of a piece by its number from 0; `None` if the piece has no such block.
-    #[must_use]
-    pub fn block(&self, piece: PieceIndex, number: u32) -> Option<Block> {
-        let begin = number.checked_mul(BLOCK_LEN)?;
-        let left = self
-            .piece_len(piece)
-            .checked_sub(begin)
-            .filter(|left| *left > 0)?;
-        Some(Block {
-            piece,
-            begin,
-            len: left.min(BLOCK_LEN),
-        })
-    }
-
-    /// Tells whether a block has at least one byte and lies within a piece that exists.
-    #[must_use]
-    pub fn contains(&self, block: Block) -> bool {
-        let end = block.begin.checked_add(block.len);
-        block.len > 0 && end.is_some_and(|end| end <= self.piece_len(block.piece))
     }
 
     /// Tells how many files there are, padding included.
@@ -209,7 +160,7 @@ impl Layout {
         file: FileIndex,
     ) -> impl DoubleEndedIterator<Item = PieceIndex> + ExactSizeIterator + use<> {
         let Range { start, end } = self.file_range(file.0 as usize);
-        let length = u64::from(self.piece_length);
+        let length = u64::from(self.piece_length());
         let pieces = if start == end {
             0..0
         } else {
@@ -219,12 +170,12 @@ impl Layout {
     }
 
     /// Cuts a block into stretches of files, in the order of its bytes. What would lie beyond the
-    /// end of the torrent is left out; check with [`Layout::contains`] before.
+    /// end of the torrent is left out; check with [`Cut::contains`] before.
     pub fn spans(&self, block: Block) -> impl Iterator<Item = Span> + '_ {
         let start = self
             .piece_start(block.piece)
             .saturating_add(block.begin.into());
-        let end = start.saturating_add(block.len.into()).min(self.len);
+        let end = start.saturating_add(block.len.into()).min(self.len());
         self.spans_between(start..end)
     }
 
@@ -266,16 +217,12 @@ impl Layout {
         })
     }
 
-    fn piece_start(&self, piece: PieceIndex) -> u64 {
-        u64::from(piece.0) * u64::from(self.piece_length)
-    }
-
     /// The bytes of the torrent that a file has; none beyond the last file.
     fn file_range(&self, number: usize) -> Range<u64> {
         let start_of = |number| {
             self.files
                 .get(number)
-                .map_or(self.len, |file: &Extent| file.start)
+                .map_or(self.len(), |file: &Extent| file.start)
         };
         start_of(number)..start_of(number + 1)
     }
@@ -331,30 +278,6 @@ mod tests {
         assert_eq!(pieces(5), [PieceIndex(0), PieceIndex(1)]);
         assert_eq!(pieces(1), []);
         assert_eq!(pieces(7), []);
-    }
-
-    #[test]
-    fn counts_blocks_and_checks_them() {
-        let layout = layout(40_000, &[90_000]);
-        let block = |piece, number| layout.block(PieceIndex(piece), number);
-        assert_eq!(layout.block_count(PieceIndex(0)), 3);
-        assert_eq!(
-            block(0, 2).map(|block| (block.begin, block.len)),
-            Some((32768, 7232))
-        );
-        assert_eq!(block(0, 3), None);
-        assert_eq!(block(2, 0).map(|block| block.len), Some(10_000));
-        assert_eq!(block(3, 0), None);
-        let contains = |piece, begin, len| {
-            layout.contains(Block {
-                piece: PieceIndex(piece),
-                begin,
-                len,
-            })
-        };
-        assert!(contains(0, 0, 40_000) && contains(2, 9_999, 1));
-        assert!(!contains(0, 0, 0) && !contains(0, 1, 40_000) && !contains(2, 9_999, 2));
-        assert!(!contains(0, u32::MAX, 2) && !contains(u32::MAX, 0, 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`cut`] | how many bytes there are, and how pieces and blocks cut them |
 //! | [`layout`] | where the bytes lie, in pieces and in files |
 //! | [`builder`] | new torrents |
 //! | [`error`] | what can be wrong with a torrent |
@@ -27,12 +28,14 @@ use bytes::Bytes;
 use crate::numbers::{InfoHash, PieceIndex};
 
 pub mod builder;
+pub mod cut;
 pub mod error;
 pub mod layout;
 mod names;
 mod parse;
 
 pub use builder::{Builder, Content, default_piece_length};
+pub use cut::Cut;
 pub use error::{MetainfoError, MetainfoProblem};
 pub use layout::{Contents, FileIndex, Layout, LayoutError, Span};
 
@@ -160,7 +163,7 @@ impl Info {
     /// Tells how many pieces there are.
     #[must_use]
     pub const fn piece_count(&self) -> u32 {
-        self.layout.piece_count()
+        self.layout.cut().piece_count()
     }
 
     /// Tells what a piece must hash to; `None` for one that does not exist.

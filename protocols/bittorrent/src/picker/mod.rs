@@ -14,7 +14,6 @@
 //! Costs: a `have` O(1); a pick O(blocks given + open pieces), plus the pieces skipped because the
 //! peer lacks them; a block that comes O(log open pieces). Nothing is allocated for a block.
 
-mod layout;
 mod open_pieces;
 mod pick;
 mod rarest_first;
@@ -23,11 +22,11 @@ mod source;
 use machine::ConnId;
 use smallvec::SmallVec;
 
-pub use self::layout::Layout;
 use self::open_pieces::{BlockNumber, OpenPieces, Taken};
 use self::rarest_first::RarestFirst;
 pub use self::source::{Permission, Source, Speed, Standing};
 use crate::bitfield::Bitfield;
+use crate::metainfo::Cut;
 use crate::numbers::{Block, PieceIndex};
 
 /// How much a piece is wanted, 0 to 7 (spec section 16).
@@ -111,7 +110,7 @@ pub struct Copies {
 /// Decides what to ask of whom.
 #[derive(Debug)]
 pub struct Picker {
-    layout: Layout,
+    cut: Cut,
     rarest_first: RarestFirst,
     open: OpenPieces,
     /// Verified pieces.
@@ -128,11 +127,11 @@ pub struct Picker {
 impl Picker {
     /// Begins with the pieces that we `had` before; everything else is wanted.
     #[must_use]
-    pub fn new(layout: Layout, had: &Bitfield) -> Self {
-        let mut rarest_first = RarestFirst::new(layout.pieces());
+    pub fn new(cut: Cut, had: &Bitfield) -> Self {
+        let mut rarest_first = RarestFirst::new(cut.piece_count());
         had.missing().for_each(|piece| rarest_first.insert(piece));
         Self {
-            layout,
+            cut,
             rarest_first,
             open: OpenPieces::default(),
             had: had.clone(),
@@ -145,8 +144,8 @@ impl Picker {
 
     /// Tells how the content is cut.
     #[must_use]
-    pub const fn layout(&self) -> Layout {
-        self.layout
+    pub const fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Chooses the order in which pieces are begun from now on.
@@ -241,7 +240,7 @@ impl Picker {
             return Copies::default();
         };
         let more = counts.filter(|count| *count > least).count() as u64;
-        let thousandths = more * 1000 / u64::from(self.layout.pieces());
+        let thousandths = more * 1000 / u64::from(self.cut.piece_count());
         Copies {
             whole: least + self.seeds,
             thousandths: u16::try_from(thousandths).unwrap_or(u16::MAX),
@@ -273,7 +272,7 @@ impl Picker {
     pub fn bytes_left(&self) -> u64 {
         self.settled
             .missing()
-            .map(|piece| u64::from(self.layout.len_of(piece)))
+            .map(|piece| u64::from(self.cut.piece_len(piece)))
             .sum()
     }
 
@@ -286,7 +285,7 @@ impl Picker {
     /// Tells whether `block` is one of an open piece that has not come.
     #[must_use]
     pub fn is_missing(&self, block: Block) -> bool {
-        let index = self.layout.index_of(block);
+        let index = self.cut.number_of(block);
         index.is_some_and(|index| {
             self.open.misses(BlockNumber {
                 piece: block.piece,
@@ -334,10 +333,10 @@ impl Picker {
 
     /// Lists who sent each block of an open piece: what smart ban asks when the piece is bad.
     pub fn senders(&self, piece: PieceIndex) -> impl Iterator<Item = (Block, ConnId)> {
-        let layout = self.layout;
+        let cut = self.cut;
         self.open
             .senders(piece)
-            .map(move |(index, peer)| (layout.block(piece, index), peer))
+            .filter_map(move |(index, peer)| Some((cut.block(piece, index)?, peer)))
     }
 
     // ---- asking ----------------------------------------------------------------------------
@@ -345,7 +344,7 @@ impl Picker {
     /// Takes in a block that `peer` sent, asked or not; the caller keeps its bytes unless it is
     /// waste.
     pub fn received(&mut self, peer: ConnId, block: Block) -> Arrival {
-        let Some(index) = self.layout.index_of(block) else {
+        let Some(index) = self.cut.number_of(block) else {
             return Arrival::Waste;
         };
         match self.open.receive(
@@ -372,7 +371,7 @@ impl Picker {
 
     /// Notes that `peer` does not owe us `block` any more: it rejected it, or is overdue.
     pub fn released(&mut self, peer: ConnId, block: Block) {
-        if let Some(index) = self.layout.index_of(block) {
+        if let Some(index) = self.cut.number_of(block) {
             self.open.release(
                 BlockNumber {
                     piece: block.piece,

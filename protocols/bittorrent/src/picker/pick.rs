@@ -127,7 +127,7 @@ impl Picker {
             return;
         }
         if let Some(block) = self.open.duplicate(pick.source.has, pick.taker, rng) {
-            pick.out.push(self.layout.block(block.piece, block.index));
+            pick.out.extend(self.cut.block(block.piece, block.index));
         }
     }
 
@@ -139,15 +139,15 @@ impl Picker {
         self.rarest_first.remove(piece);
         self.taken.set(piece);
         self.open
-            .open(piece, self.layout.blocks_of(piece), pick.taker);
+            .open(piece, self.cut.block_count(piece), pick.taker);
         true
     }
 
     fn take(&mut self, pick: &mut Pick<'_>, piece: PieceIndex) {
-        let (layout, out) = (self.layout, &mut *pick.out);
+        let (cut, out) = (self.cut, &mut *pick.out);
         let left = pick.full.saturating_sub(out.len());
         self.open.take(piece, pick.taker, left, |block| {
-            out.push(layout.block(block.piece, block.index));
+            out.extend(cut.block(block.piece, block.index));
         });
     }
 }

@@ -6,8 +6,9 @@ mod rules;
 mod world;
 
 use bittorrent::bitfield::Bitfield;
+use bittorrent::metainfo::Cut;
 use bittorrent::numbers::{BLOCK_LEN, Block, PieceIndex};
-use bittorrent::picker::{Layout, Permission, Picker, Source, Speed, Standing};
+use bittorrent::picker::{Permission, Picker, Source, Speed, Standing};
 use machine::{ConnId, Rng, Seed};
 
 /// Blocks a piece in most tests.

@@ -40,9 +40,9 @@ struct Leecher {
 impl Swarm {
     fn new(depth: usize, advice: Advice) -> Self {
         let piece_len = BLOCKS_EACH * BLOCK_LEN;
-        let layout = Layout::new(u64::from(PIECES) * u64::from(piece_len), piece_len);
+        let cut = Cut::new(u64::from(PIECES) * u64::from(piece_len), piece_len);
         let leecher = |_| {
-            let mut picker = Picker::new(layout, &Bitfield::none(PIECES));
+            let mut picker = Picker::new(cut, &Bitfield::none(PIECES));
             picker.peer_came(&Bitfield::all(PIECES));
             let owed = vec![VecDeque::new(); LEECHERS + 1];
             Leecher {

@@ -25,8 +25,8 @@ fn pieces(numbers: &[u32], of: u32) -> Bitfield {
 
 /// A picker for so many pieces of four blocks, which has the first four: past the random ones.
 fn picker(count: u32) -> Picker {
-    let layout = Layout::new(u64::from(count * BLOCKS * BLOCK_LEN), BLOCKS * BLOCK_LEN);
-    Picker::new(layout, &pieces(&[0, 1, 2, 3], count))
+    let cut = Cut::new(u64::from(count * BLOCKS * BLOCK_LEN), BLOCKS * BLOCK_LEN);
+    Picker::new(cut, &pieces(&[0, 1, 2, 3], count))
 }
 
 fn slow(source: Source<'_>) -> Source<'_> {
@@ -87,9 +87,9 @@ fn a_long_pick_is_made_of_whole_pieces_in_runs() {
 #[test]
 fn the_first_pieces_are_random_and_the_others_the_rarest() {
     let all = Bitfield::all(10);
-    let layout = Layout::new(u64::from(10 * BLOCKS * BLOCK_LEN), BLOCKS * BLOCK_LEN);
+    let cut = Cut::new(u64::from(10 * BLOCKS * BLOCK_LEN), BLOCKS * BLOCK_LEN);
     let begun = |had: &Bitfield, seed| {
-        let mut picker = Picker::new(layout, had);
+        let mut picker = Picker::new(cut, had);
         picker.peer_came(&all);
         picker.peer_came(&pieces(&[0, 1, 2, 3, 4, 5, 6, 8, 9], 10));
         let mut out = Vec::new();

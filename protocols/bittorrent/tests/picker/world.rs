@@ -75,8 +75,8 @@ struct World {
 impl World {
     fn new(seed: u128) -> Self {
         // The last piece is shorter, and so is its last block.
-        let layout = Layout::new(u64::from(COUNT * 3 * BLOCK_LEN) - 20_000, 3 * BLOCK_LEN);
-        let mut picker = Picker::new(layout, &Bitfield::none(COUNT));
+        let cut = Cut::new(u64::from(COUNT * 3 * BLOCK_LEN) - 20_000, 3 * BLOCK_LEN);
+        let mut picker = Picker::new(cut, &Bitfield::none(COUNT));
         let has: Vec<_> = (0..PEERS)
             .map(|peer| {
                 if peer == 0 {
@@ -201,7 +201,7 @@ impl World {
             .iter()
             .filter(|it| it.piece == block.piece)
             .count();
-        let is_whole = blocks == self.picker.layout().blocks_of(block.piece) as usize;
+        let is_whole = blocks == self.picker.cut().block_count(block.piece) as usize;
         assert_eq!(is_whole, piece == PieceState::Whole);
         if is_whole {
             self.whole.insert(block.piece);
