@@ -9,7 +9,7 @@ use bittorrent::Node;
 use bittorrent::api::{Add, Command, Limits, Source, TorrentId};
 use library::Folder;
 use machine::Endpoint;
-use runtime::{Files, Handle};
+use runtime::{Caching, Files, Handle};
 
 use crate::Outcome;
 use crate::args::GetArgs;
@@ -50,6 +50,7 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
         limit_down: args.limit_down,
         report_every: REPORT_EVERY,
         files,
+        caching: caching(&args),
     };
     let session = Session::start(&setup, inbox)?;
     session.handle().command(Command::Add(Box::new(Add {
@@ -66,6 +67,15 @@ pub(crate) fn run(args: GetArgs, output: &Output) -> Result<Outcome, Failure> {
     let ending = download.close();
     ended?;
     tell(&ending, output)
+}
+
+/// Who seeds afterwards will read all of it again, and who fetches in order is reading already.
+fn caching(args: &GetArgs) -> Caching {
+    if args.seed_after || args.sequential {
+        Caching::Keep
+    } else {
+        Caching::Pass
+    }
 }
 
 fn tell(ending: &Ending, output: &Output) -> Result<Outcome, Failure> {

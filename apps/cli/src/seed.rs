@@ -12,7 +12,7 @@ use bittorrent::bitfield::Bitfield;
 use bittorrent::metainfo::{FileIndex, Info};
 use library::Folder;
 use machine::FileId;
-use runtime::Files;
+use runtime::{Caching, Files};
 use serde_json::json;
 
 use crate::Outcome;
@@ -36,6 +36,7 @@ pub(crate) fn run(args: SeedArgs, output: &Output) -> Result<Outcome, Failure> {
         limit_down: None,
         report_every: report_every(args.torrents.len()),
         files: Files::new(),
+        caching: Caching::Keep,
     };
     // The port first: what is wrong with it should not come to light after hours of checking.
     let session = Session::start(&setup, inbox)?;

@@ -10,7 +10,7 @@ use bittorrent::Node;
 use bittorrent::api::{Command, Config, Event, Limits, TorrentId};
 use bittorrent::numbers::PeerId;
 use machine::{Rng, Seed};
-use runtime::{Builder, Files, Handle, StartError};
+use runtime::{Builder, Caching, Files, Handle, StartError};
 
 use crate::args::PeerArgs;
 use crate::error::Failure;
@@ -57,6 +57,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) report_every: Duration,
     /// Where the files lie.
     pub(crate) files: Files,
+    /// What becomes of written bytes in the page cache.
+    pub(crate) caching: Caching,
 }
 
 /// A running node.
@@ -214,7 +216,8 @@ fn launch(
     let slots = config.slots;
     let mut builder = Builder::new(Node::new(config), ())
         .slots(slots)
-        .files(setup.files.clone());
+        .files(setup.files.clone())
+        .caching(setup.caching);
     for &address in addresses {
         builder = builder
             .listen(SocketAddr::new(address, port))

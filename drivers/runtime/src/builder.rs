@@ -8,6 +8,7 @@ use machine::{Protocol, SlotPlan};
 use mio::{Poll, Token, Waker};
 
 use crate::datagrams;
+use crate::disk::Caching;
 use crate::files::Files;
 use crate::handle::Handle;
 use crate::listener;
@@ -25,6 +26,7 @@ pub struct Builder<P: Protocol> {
     slots: SlotPlan,
     limits: Limits,
     files: Files,
+    caching: Caching,
 }
 
 /// How much of the system a runtime may use.
@@ -98,6 +100,7 @@ where
             slots: SlotPlan { count: 0, len: 0 },
             limits: Limits::default(),
             files: Files::new(),
+            caching: Caching::default(),
         }
     }
 
@@ -143,6 +146,13 @@ where
     #[must_use]
     pub fn files(mut self, files: Files) -> Self {
         self.files = files;
+        self
+    }
+
+    /// Sets what becomes of written bytes in the page cache.
+    #[must_use]
+    pub fn caching(mut self, caching: Caching) -> Self {
+        self.caching = caching;
         self
     }
 
@@ -193,6 +203,7 @@ where
             slots: self.slots,
             limits: self.limits,
             files: self.files.clone(),
+            caching: self.caching,
             on_event: Box::new(on_event),
         };
         let reactor = Reactor::new(parts).map_err(|error| system("descriptor", &error))?;

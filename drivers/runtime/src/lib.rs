@@ -89,5 +89,6 @@ mod scratch;
 mod seed;
 
 pub use builder::{Builder, Limits, StartError};
+pub use disk::Caching;
 pub use files::{Access, Files, Place, PlaceError, Root};
 pub use handle::Handle;

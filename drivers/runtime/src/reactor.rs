@@ -21,7 +21,7 @@ use crate::builder::Limits;
 use crate::clock::Clock;
 use crate::datagrams::Datagrams;
 use crate::deadline::Deadline;
-use crate::disk::Disk;
+use crate::disk::{Caching, Disk};
 use crate::files::Files;
 use crate::listener::{Knock, Listener};
 use crate::network::{Answer, Asker, FIRST_CONNECTION, Network, Outgoing, Resolver};
@@ -74,6 +74,7 @@ pub(crate) struct Parts<P: Protocol> {
     pub(crate) slots: SlotPlan,
     pub(crate) limits: Limits,
     pub(crate) files: Files,
+    pub(crate) caching: Caching,
     pub(crate) on_event: Box<dyn FnMut(P::Event) + Send>,
 }
 
@@ -137,7 +138,7 @@ impl<P: Protocol> Reactor<P> {
             listeners,
             no_room: false,
             datagrams,
-            disk: Disk::start(parts.slots, &parts.files, &parts.waker)?,
+            disk: Disk::start(parts.slots, &parts.files, parts.caching, &parts.waker)?,
             scratch: Scratch::default(),
             stop_by: None,
         })

@@ -6,6 +6,7 @@
 //! | [`thread`] | the one thread that writes |
 //! | [`hashing`] | digests of many pieces at once |
 //! | [`transfer`] | bytes to and from files |
+//! | [`write_behind`] | what becomes of them in the page cache |
 //! | [`check`] | reading pieces back, on threads of its own |
 
 mod check;
@@ -13,6 +14,7 @@ mod hashing;
 mod slots;
 mod thread;
 mod transfer;
+mod write_behind;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -27,6 +29,8 @@ use crate::crew::Crew;
 use crate::files::Files;
 use check::Check;
 use slots::{Piece, Slots};
+pub use write_behind::Caching;
+use write_behind::WriteBehind;
 
 /// How many threads read pieces back at most: more would only wait for the same disk.
 const CHECK_THREADS_MAX: usize = 8;
@@ -94,14 +98,20 @@ struct Replies {
 
 impl Disk {
     /// Starts the disk thread.
-    pub(crate) fn start(plan: SlotPlan, files: &Files, waker: &Arc<Waker>) -> io::Result<Self> {
+    pub(crate) fn start(
+        plan: SlotPlan,
+        files: &Files,
+        caching: Caching,
+        waker: &Arc<Waker>,
+    ) -> io::Result<Self> {
         let (orders, to_do) = mpsc::channel();
         let (sender, replies) = mpsc::channel();
         let back = Replies {
             replies: sender,
             waker: Arc::clone(waker),
         };
-        thread::start(to_do, back.clone(), files.clone())?;
+        let behind = WriteBehind::new(caching);
+        thread::start(to_do, back.clone(), files.clone(), behind)?;
         let files = files.clone();
         let checks = Crew::new(
             "manyhop-check",

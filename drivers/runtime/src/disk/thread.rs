@@ -13,6 +13,7 @@ use hardware::{LANES_MAX, Sha1Stream};
 use machine::{ChainId, DiskDone, DiskError, Expect, FileSpan};
 
 use super::slots::Piece;
+use super::write_behind::WriteBehind;
 use super::{Order, Outcome, Replies, Store, hashing, transfer};
 use crate::files::Files;
 
@@ -25,6 +26,7 @@ struct DiskThread {
     orders: Receiver<Order>,
     replies: Replies,
     files: Files,
+    behind: WriteBehind,
     /// The pieces that wait for company.
     waiting: Vec<Store>,
     /// When the oldest of them has waited long enough; at once, if the node is in a hurry.
@@ -33,11 +35,17 @@ struct DiskThread {
 }
 
 /// Starts the thread; it ends when nobody can give orders any more and all is done.
-pub(super) fn start(orders: Receiver<Order>, replies: Replies, files: Files) -> io::Result<()> {
+pub(super) fn start(
+    orders: Receiver<Order>,
+    replies: Replies,
+    files: Files,
+    behind: WriteBehind,
+) -> io::Result<()> {
     let thread = DiskThread {
         orders,
         replies,
         files,
+        behind,
         waiting: Vec::with_capacity(LANES_MAX),
         due: None,
         chains: HashMap::new(),
@@ -123,6 +131,7 @@ impl DiskThread {
         for (store, digest) in self.waiting.drain(..).zip(digests) {
             let outcome = hashing::judge(&store.piece, digest, store.expect).and_then(|blocks| {
                 transfer::write(&self.files, &store.piece, &store.to)?;
+                self.behind.written(&self.files, &store.to);
                 Ok(DiskDone::Stored { blocks })
             });
             self.replies.send(store.job, outcome, store.piece);
@@ -132,6 +141,7 @@ impl DiskThread {
     fn extend(&mut self, chain: ChainId, piece: &Piece, to: &[FileSpan]) -> Outcome {
         // Written first, so that a chain that could not be written can be extended once more.
         transfer::write(&self.files, piece, to)?;
+        self.behind.written(&self.files, to);
         let stream = self.chains.entry(chain).or_default();
         piece.chunks().for_each(|chunk| stream.update(chunk));
         Ok(DiskDone::Extended)
