@@ -34,8 +34,8 @@ pub struct Config {
     pub key: u32,
     /// The driver's memory for pieces.
     pub slots: SlotPlan,
-    /// How much of that memory may be in use at a time, in bytes. A piece longer than this is
-    /// still fetched, alone.
+    /// How much of that memory may be in use at a time, in bytes. Of a piece longer than half of
+    /// this only a part is held: it is written as it comes, and trusted when its hash is right.
     pub memory_bytes: u64,
     /// Connections with peers at most, all torrents together.
     pub connections_max: usize,

@@ -1,8 +1,10 @@
 //! The pieces of one torrent between the wire and the disk.
 //!
 //! A piece is *begun* when slots are found for it, *filled* block by block, *stored* by the driver
-//! (hashed in memory, written if right) and then *had*. This file keeps the books of that road;
-//! what to ask of whom is the [`Picker`]'s to say.
+//! (hashed in memory, written if right) and then *had*. A piece too long to be held is written as
+//! it comes, and had when its hash is right in the end. Blocks that are nothing but padding are
+//! zeros that we make ourselves (BEP 47). This file keeps the books of that road; what to ask of
+//! whom is the [`Picker`]'s to say.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -10,16 +12,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use machine::{BlockDigests, ConnId, DiskWork, Expect, FileId, FileSpan, Io, JobId, SlotId};
+use machine::{BlockDigests, ConnId, DiskWork, Expect, FileId, FileSpan, Io, JobId};
 use smallvec::SmallVec;
 
 use crate::api::{Content, Order, Places, Refusal};
 use crate::bitfield::Bitfield;
+use crate::filling::{Filling, Step};
 use crate::metainfo::{Contents, FileIndex, Info, Layout};
 use crate::node::Node;
-use crate::numbers::{Block, PieceIndex};
-use crate::picker::{self, Arrival, Picker, PieceOrder, Priority};
-use crate::slots::{PieceSlots, Slots};
+use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
+use crate::picker::{self, Arrival, Opening, Picker, PieceOrder, Priority};
+use crate::slots::Slots;
 
 /// Where the bytes of a block or a piece lie.
 pub(crate) type Spans = SmallVec<[FileSpan; 1]>;
@@ -34,29 +37,14 @@ pub(crate) struct Assembly {
     picker: Option<Box<Picker>>,
     filling: BTreeMap<PieceIndex, Filling>,
     storing: BTreeMap<JobId, PieceIndex>,
+    /// Pieces that could be stored as soon as they were begun: all padding.
+    ripe: Vec<PieceIndex>,
     wanted_bytes: u64,
     done_bytes: u64,
 }
 
-/// A piece that was begun.
-#[derive(Debug)]
-struct Filling {
-    slots: PieceSlots,
-    /// Blocks that are coming in just now. A block has one source at a time: two that write into
-    /// the same slot would make it impossible to tell who lied.
-    incoming: SmallVec<[(u32, ConnId); 2]>,
-    state: FillState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FillState {
-    /// Blocks are missing.
-    Open,
-    /// The driver hashes and writes it.
-    Storing,
-    /// The disk refused it; it waits to be tried again.
-    Refused,
-}
+/// What padding is made of.
+static ZEROS: [u8; BLOCK_LEN as usize] = [0; BLOCK_LEN as usize];
 
 /// What became of a piece that was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +96,7 @@ impl Assembly {
             picker,
             filling: BTreeMap::new(),
             storing: BTreeMap::new(),
+            ripe: Vec::new(),
             wanted_bytes,
             done_bytes,
             info,
@@ -151,7 +140,7 @@ impl Assembly {
         source: &picker::Source<'_>,
         want: usize,
         slots: &mut Slots,
-        rng: &mut machine::Rng,
+        io: &mut Io<'_, Node>,
         out: &mut Vec<Block>,
     ) {
         let Self {
@@ -163,52 +152,51 @@ impl Assembly {
         else {
             return;
         };
+        let layout = info.layout();
+        let mut padded = Vec::new();
         let begin = |piece| {
-            let Some(taken) = slots.take(info.layout().piece_len(piece)) else {
-                return false;
+            let begun = Filling::begin(layout.piece_len(piece), slots)?;
+            let opening = Opening {
+                reach: begun.reach(),
+                made: layout.padding_blocks(piece).collect(),
             };
-            let (incoming, state) = (SmallVec::new(), FillState::Open);
-            filling.insert(
-                piece,
-                Filling {
-                    slots: taken,
-                    incoming,
-                    state,
-                },
-            );
-            true
+            padded.extend((!opening.made.is_empty()).then_some(piece));
+            filling.insert(piece, begun);
+            Some(opening)
         };
-        picker.pick(source, want, begin, rng, out);
+        picker.pick(source, want, begin, io.rng(), out);
+        for piece in padded {
+            self.make_padding(piece, 0, slots.slot_len(), io);
+            self.ripe.push(piece);
+        }
+    }
+
+    /// A piece that may be stored, or a part of it, without another block; each is named once.
+    pub(crate) fn next_ripe(&mut self) -> Option<PieceIndex> {
+        self.ripe.pop()
     }
 
     /// Gives up a piece that nobody sends, so that its memory can serve another.
     pub(crate) fn give_up_one(&mut self, slots: &mut Slots, io: &mut Io<'_, Node>) {
-        let Some(piece) = self.picker().and_then(Picker::give_up_one) else {
-            return;
-        };
-        self.release(piece, slots, io);
+        let Self {
+            picker, filling, ..
+        } = self;
+        let is_idle = |piece| filling.get(&piece).is_some_and(|it| !it.is_busy());
+        let given_up = picker
+            .as_mut()
+            .and_then(|picker| picker.give_up_one(is_idle));
+        if let Some(piece) = given_up {
+            self.release(piece, slots, io);
+        }
     }
 
     /// Whether the piece's memory can take a block that now comes from `conn`; if so, it is
     /// expected until [`received`](Self::received) or [`abandon`](Self::abandon).
     pub(crate) fn expect(&mut self, conn: ConnId, block: Block) -> bool {
-        let Some(filling) = self.filling.get_mut(&block.piece) else {
-            return false;
-        };
-        let is_free = filling
-            .incoming
-            .iter()
-            .all(|&(begin, _)| begin != block.begin);
-        let is_missing = || {
-            self.picker
-                .as_ref()
-                .is_some_and(|picker| picker.is_missing(block))
-        };
-        if filling.state != FillState::Open || !is_free || !is_missing() {
-            return false;
-        }
-        filling.incoming.push((block.begin, conn));
-        true
+        let picker = self.picker.as_ref();
+        let is_missing = picker.is_some_and(|picker| picker.is_missing(block));
+        let filling = self.filling.get_mut(&block.piece).filter(|_| is_missing);
+        filling.is_some_and(|filling| filling.expect(conn, block))
     }
 
     /// Puts payload of an expected block into the piece's memory.
@@ -221,21 +209,27 @@ impl Assembly {
         slot_len: u32,
         io: &mut Io<'_, Node>,
     ) {
-        let Some(filling) = self.filling.get(&block.piece) else {
+        let filling = self.filling.get(&block.piece);
+        if let Some(filling) = filling.filter(|it| it.expects(conn, block)) {
+            fill(filling, block.begin + at, bytes, slot_len, io);
+        }
+    }
+
+    /// Puts zeros where padding is, into the blocks of a piece from number `first` on that there is
+    /// memory for.
+    fn make_padding(&self, piece: PieceIndex, first: u32, slot_len: u32, io: &mut Io<'_, Node>) {
+        let Some(filling) = self.filling.get(&piece) else {
             return;
         };
-        if !filling.incoming.contains(&(block.begin, conn)) {
-            return;
-        }
-        let mut bytes = bytes;
-        let mut position = block.begin + at;
-        while !bytes.is_empty() {
-            let Some((slot, within, room)) = filling.place(position, slot_len) else {
-                return;
+        let layout = self.layout();
+        let reached = first..filling.reach();
+        let made = layout.padding_blocks(piece).flatten();
+        for block in made.filter(|number| reached.contains(number)) {
+            let Some(block) = layout.block(piece, block) else {
+                continue;
             };
-            let part = bytes.split_to(bytes.len().min(room as usize));
-            position += part.len() as u32;
-            io.put(slot, within, part);
+            let zeros = Bytes::from_static(&ZEROS).slice(..block.len as usize);
+            fill(filling, block.begin, zeros, slot_len, io);
         }
     }
 
@@ -254,37 +248,64 @@ impl Assembly {
     }
 
     fn unexpect(&mut self, conn: ConnId, block: Block) -> bool {
-        let Some(filling) = self.filling.get_mut(&block.piece) else {
-            return false;
-        };
-        let expected = filling
-            .incoming
-            .iter()
-            .position(|&it| it == (block.begin, conn));
-        expected
-            .map(|index| filling.incoming.swap_remove(index))
-            .is_some()
+        let filling = self.filling.get_mut(&block.piece);
+        filling.is_some_and(|filling| filling.unexpect(conn, block))
     }
 
-    /// Has a whole piece hashed and written.
+    /// Whether a piece goes to the disk slot by slot.
+    pub(crate) fn is_long(&self, piece: PieceIndex) -> bool {
+        self.filling.get(&piece).is_some_and(Filling::is_long)
+    }
+
+    /// Has a piece hashed and written that is whole; of a long one, what has come in order.
     pub(crate) fn store(
         &mut self,
         piece: PieceIndex,
         blocks: BlockDigests,
         io: &mut Io<'_, Node>,
     ) -> Option<JobId> {
-        let to = self.spans_of_piece(piece);
         let digest = self.info.piece_hash(piece)?;
-        let filling = self.filling.get_mut(&piece)?;
-        filling.state = FillState::Storing;
         let expect = Expect::Sha1 { digest, blocks };
-        let job = io.disk(DiskWork::Store {
-            slots: filling.slots.clone(),
-            expect,
-            to,
-        });
+        let in_order = self.picker.as_ref()?.in_order(piece);
+        let work = match self.filling.get_mut(&piece)?.next_step(in_order)? {
+            Step::Store(slots) => {
+                let (begin, len) = (0, self.layout().piece_len(piece));
+                let to = self.spans(Block { piece, begin, len });
+                DiskWork::Store { slots, expect, to }
+            }
+            Step::Extend {
+                chain,
+                slot,
+                begin,
+                len,
+            } => {
+                let to = self.spans(Block { piece, begin, len });
+                DiskWork::Extend {
+                    chain,
+                    slot,
+                    len,
+                    to,
+                }
+            }
+            Step::Finish(chain) => DiskWork::Finish { chain, expect },
+        };
+        let job = io.disk(work);
         self.storing.insert(job, piece);
         Some(job)
+    }
+
+    /// Notes that a slot of a long piece is written: there is memory for what follows.
+    pub(crate) fn extended(&mut self, piece: PieceIndex, slots: &mut Slots, io: &mut Io<'_, Node>) {
+        let Some(filling) = self.filling.get_mut(&piece) else {
+            return;
+        };
+        let before = filling.reach();
+        filling.extended(slots);
+        let reach = filling.reach();
+        if let Some(picker) = &mut self.picker {
+            picker.widen(piece, reach);
+        }
+        self.make_padding(piece, before, slots.slot_len(), io);
     }
 
     /// Which piece a disk job was about; the job is over.
@@ -295,7 +316,7 @@ impl Assembly {
     /// Notes that a piece is verified and written; its memory is free.
     pub(crate) fn stored(&mut self, piece: PieceIndex, slots: &mut Slots) -> Progressed {
         if let Some(filling) = self.filling.remove(&piece) {
-            slots.give_back(&filling.slots);
+            slots.give_back(&filling.end().0);
         }
         if self.have.set(piece) {
             self.done_bytes += u64::from(self.layout().piece_len(piece));
@@ -321,16 +342,13 @@ impl Assembly {
     /// Notes that the disk refused a piece; it keeps its memory.
     pub(crate) fn refused(&mut self, piece: PieceIndex) {
         if let Some(filling) = self.filling.get_mut(&piece) {
-            filling.state = FillState::Refused;
+            filling.refused();
         }
     }
 
     /// The pieces that the disk refused.
     pub(crate) fn refused_pieces(&self) -> Vec<PieceIndex> {
-        let refused = self
-            .filling
-            .iter()
-            .filter(|(_, it)| it.state == FillState::Refused);
+        let refused = self.filling.iter().filter(|(_, it)| it.is_refused());
         refused.map(|(&piece, _)| piece).collect()
     }
 
@@ -342,10 +360,7 @@ impl Assembly {
     /// Gives memory back because the torrent goes; what the driver still stores keeps its own
     /// until the driver has answered.
     pub(crate) fn release_all(&mut self, slots: &mut Slots, io: &mut Io<'_, Node>) {
-        let idle = self
-            .filling
-            .iter()
-            .filter(|(_, it)| it.state != FillState::Storing);
+        let idle = self.filling.iter().filter(|(_, it)| !it.is_busy());
         let pieces: Vec<_> = idle.map(|(&piece, _)| piece).collect();
         for piece in pieces {
             self.release(piece, slots, io);
@@ -382,14 +397,6 @@ impl Assembly {
         range
     }
 
-    fn spans_of_piece(&self, piece: PieceIndex) -> Spans {
-        self.spans(Block {
-            piece,
-            begin: 0,
-            len: self.layout().piece_len(piece),
-        })
-    }
-
     fn file_span(&self, file: FileIndex, contents: Contents, offset: u64, len: u32) -> FileSpan {
         if contents == Contents::Padding {
             return FileSpan {
@@ -420,17 +427,28 @@ impl Assembly {
         let Some(filling) = self.filling.remove(&piece) else {
             return;
         };
-        filling.slots.iter().for_each(|&(slot, _)| io.free(slot));
-        slots.give_back(&filling.slots);
+        let (held, chain) = filling.end();
+        held.iter().for_each(|&(slot, _)| io.free(slot));
+        slots.give_back(&held);
+        if let (Some(chain), Some(digest)) = (chain, self.info.piece_hash(piece)) {
+            // So that the driver forgets it; nobody waits for the answer.
+            let blocks = BlockDigests::WhenWrong;
+            let expect = Expect::Sha1 { digest, blocks };
+            io.disk(DiskWork::Finish { chain, expect });
+        }
     }
 }
 
-impl Filling {
-    /// The slot that holds a position of the piece, where in it, and how far it goes from there.
-    fn place(&self, position: u32, slot_len: u32) -> Option<(SlotId, u32, u32)> {
-        let within = position % slot_len;
-        let &(slot, used) = self.slots.get((position / slot_len) as usize)?;
-        (within < used).then(|| (slot, within, used - within))
+/// Puts bytes into a piece's memory, from a position of the piece on.
+fn fill(filling: &Filling, at: u32, mut bytes: Bytes, slot_len: u32, io: &mut Io<'_, Node>) {
+    let mut position = at;
+    while !bytes.is_empty() {
+        let Some((slot, within, room)) = filling.place(position, slot_len) else {
+            return;
+        };
+        let part = bytes.split_to(bytes.len().min(room as usize));
+        position += part.len() as u32;
+        io.put(slot, within, part);
     }
 }
 

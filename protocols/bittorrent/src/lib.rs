@@ -58,6 +58,7 @@ pub mod candidates;
 pub mod choker;
 mod client;
 pub mod fast;
+mod filling;
 pub mod magnet;
 pub mod metadata;
 pub mod metainfo;

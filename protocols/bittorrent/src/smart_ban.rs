@@ -5,7 +5,11 @@
 //! parole*: they get whole pieces exclusively, so that whoever lies again is caught at once. When
 //! the piece comes again and is right, the digests are compared: who sent a block that differs
 //! lied. Nobody is punished for being in bad company.
+//!
+//! A piece too long to be held has no digests of blocks. Then parole must do: who had a part in the
+//! bad piece stays on it until a piece with a part of theirs is right.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use machine::{Digest, Endpoint};
@@ -49,28 +53,34 @@ struct Evidence {
 
 impl SmartBan {
     /// Takes up the case of a piece whose hash was wrong: the `digests` of its blocks in order
-    /// (none if they are unknown), and who sent each block.
+    /// (none if they are unknown), and who sent each block; `None` for who is gone.
     pub fn failed(
         &mut self,
         piece: PieceIndex,
         digests: &[Digest],
-        senders: impl IntoIterator<Item = (Block, Endpoint)>,
+        senders: impl IntoIterator<Item = (Block, Option<Endpoint>)>,
     ) -> Verdict {
-        let evidence: Vec<Evidence> = senders
-            .into_iter()
-            .map(|(block, sender)| {
-                let block = (block.begin / BLOCK_LEN) as usize;
-                Evidence {
-                    block,
-                    sender,
-                    digest: digests.get(block).copied(),
-                }
+        let mut gone = 0;
+        let note = |(block, sender): (Block, Option<Endpoint>)| {
+            let block = (block.begin / BLOCK_LEN) as usize;
+            gone += usize::from(sender.is_none());
+            Some(Evidence {
+                block,
+                sender: sender?,
+                digest: digests.get(block).copied(),
             })
-            .collect();
+        };
+        let mut evidence: Vec<Evidence> = senders.into_iter().filter_map(note).collect();
         if let Some((first, others)) = evidence.split_first()
+            && gone == 0
             && others.iter().all(|other| other.sender == first.sender)
         {
             return Verdict::Guilty(first.sender);
+        }
+        if digests.is_empty() {
+            // Only the names are of use.
+            evidence.sort_unstable_by_key(|evidence| evidence.sender);
+            evidence.dedup_by_key(|evidence| evidence.sender);
         }
         match self.cases.iter_mut().find(|case| case.piece == piece) {
             Some(case) => case.evidence.extend(evidence),
@@ -88,22 +98,41 @@ impl SmartBan {
     }
 
     /// Closes the case of a piece that is right now: names those who lied, each once. The `digests`
-    /// of its blocks are in order; without them the case is dropped unsolved.
-    pub fn passed(&mut self, piece: PieceIndex, digests: &[Digest]) -> Vec<Endpoint> {
-        let Some(position) = self.cases.iter().position(|case| case.piece == piece) else {
+    /// of its blocks are in order, or none if they are unknown; `senders` are who had a part in it.
+    pub fn passed(
+        &mut self,
+        piece: PieceIndex,
+        digests: &[Digest],
+        senders: impl IntoIterator<Item = Endpoint>,
+    ) -> Vec<Endpoint> {
+        if self.cases.is_empty() {
             return Vec::new();
-        };
-        let case = self.cases.remove(position);
-        let lies = case.evidence.iter().filter(|evidence| {
-            let truth = digests.get(evidence.block);
-            truth
-                .zip(evidence.digest.as_ref())
-                .is_some_and(|(truth, digest)| truth != digest)
-        });
-        let mut liars: Vec<Endpoint> = lies.map(|evidence| evidence.sender).collect();
+        }
+        let mut liars = Vec::new();
+        if let Some(case) = self.cases.iter_mut().find(|case| case.piece == piece) {
+            let lies = case.evidence.iter().filter(|evidence| {
+                let truth = digests.get(evidence.block);
+                truth
+                    .zip(evidence.digest.as_ref())
+                    .is_some_and(|(truth, digest)| truth != digest)
+            });
+            liars.extend(lies.map(|evidence| evidence.sender));
+            let is_solved = |evidence: &Evidence| evidence.digest.is_some();
+            case.evidence.retain(|evidence| !is_solved(evidence));
+        }
+        self.acquit(&senders.into_iter().collect());
         liars.sort_unstable();
         liars.dedup();
         liars
+    }
+
+    /// Drops the suspicion that rests on no digest against those who had a part in a right piece.
+    fn acquit(&mut self, honest: &BTreeSet<Endpoint>) {
+        for case in &mut self.cases {
+            case.evidence
+                .retain(|evidence| evidence.digest.is_some() || !honest.contains(&evidence.sender));
+        }
+        self.cases.retain(|case| !case.evidence.is_empty());
     }
 
     /// Tells whether a peer had a part in a case that is not solved: it should get whole pieces
@@ -144,10 +173,10 @@ mod tests {
         }
     }
 
-    fn senders(numbers: &[u8]) -> Vec<(Block, Endpoint)> {
+    fn senders(numbers: &[u8]) -> Vec<(Block, Option<Endpoint>)> {
         (0..)
             .map(block)
-            .zip(numbers.iter().map(|number| peer(*number)))
+            .zip(numbers.iter().map(|number| Some(peer(*number))))
             .collect()
     }
 
@@ -174,12 +203,12 @@ mod tests {
         // The second time another lies.
         smart_ban.failed(PIECE, &digests(&[1, 2, 3, 77]), senders(&[1, 3, 1, 4]));
         assert_eq!(
-            smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4])),
+            smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4]), []),
             [peer(2), peer(4)]
         );
         assert!(!smart_ban.was_wrong(PIECE));
         assert!(!smart_ban.is_on_parole(peer(1)));
-        assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4])), []);
+        assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 2, 3, 4]), []), []);
     }
 
     #[test]
@@ -187,9 +216,39 @@ mod tests {
         let mut smart_ban = SmartBan::default();
         smart_ban.failed(PIECE, &[], senders(&[1, 2]));
         assert!(smart_ban.is_on_parole(peer(1)));
-        assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 2])), []);
+        assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 2]), []), []);
         smart_ban.failed(PIECE, &digests(&[1, 2]), senders(&[1, 2]));
-        assert_eq!(smart_ban.passed(PIECE, &[]), []);
+        assert_eq!(smart_ban.passed(PIECE, &[], []), []);
+    }
+
+    #[test]
+    fn without_digests_parole_ends_with_a_right_piece() {
+        let mut smart_ban = SmartBan::default();
+        assert_eq!(
+            smart_ban.failed(PIECE, &[], senders(&[1, 2, 3, 1, 2])),
+            Verdict::Open
+        );
+        // The first has a part in the right one. That says nothing of the others.
+        assert_eq!(smart_ban.passed(PIECE, &[], [peer(1)]), []);
+        let on_parole = [1, 2, 3].map(|number| smart_ban.is_on_parole(peer(number)));
+        assert_eq!(on_parole, [false, true, true]);
+        // The second sends another right piece, the third another bad one, alone.
+        smart_ban.passed(PieceIndex(8), &[], [peer(2)]);
+        assert!(!smart_ban.is_on_parole(peer(2)) && smart_ban.is_on_parole(peer(3)));
+        let verdict = smart_ban.failed(PieceIndex(9), &[], senders(&[3, 3]));
+        assert_eq!(verdict, Verdict::Guilty(peer(3)));
+    }
+
+    #[test]
+    fn who_is_left_need_not_have_sent_all() {
+        let mut smart_ban = SmartBan::default();
+        let mut senders = senders(&[1, 1]);
+        senders[1].1 = None;
+        assert_eq!(
+            smart_ban.failed(PIECE, &digests(&[1, 2]), senders),
+            Verdict::Open
+        );
+        assert_eq!(smart_ban.passed(PIECE, &digests(&[1, 3]), []), []);
     }
 
     #[test]
@@ -227,7 +286,7 @@ mod tests {
             }
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(smart_ban.passed(PIECE, &truth), expected);
+            prop_assert_eq!(smart_ban.passed(PIECE, &truth, []), expected);
         }
     }
 }

@@ -9,7 +9,7 @@ use core::iter;
 use core::ops::{Deref, Range};
 
 use super::cut::Cut;
-use crate::numbers::{Block, PieceIndex};
+use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
 
 /// The most bytes a torrent may have, which is also the most that a JSON number tells exactly (spec
 /// section 26).
@@ -188,6 +188,38 @@ impl Layout {
         })
     }
 
+    /// Lists the runs of blocks of a piece that lie wholly in padding, by their numbers: their bytes
+    /// are zeros, whoever one asks (BEP 47).
+    pub fn padding_blocks(&self, piece: PieceIndex) -> impl Iterator<Item = Range<u32>> + '_ {
+        let len = self.piece_len(piece);
+        let mut spans = self.spans_of_piece(piece).peekable();
+        let mut at = 0;
+        iter::from_fn(move || {
+            loop {
+                let span = spans.next()?;
+                let start = at;
+                at += span.len;
+                if span.contents == Contents::Stored {
+                    continue;
+                }
+                // One file may pad behind another.
+                while let Some(next) = spans.next_if(|next| next.contents == Contents::Padding) {
+                    at += next.len;
+                }
+                // The last block of a piece may be a short one.
+                let end = if at == len {
+                    at.div_ceil(BLOCK_LEN)
+                } else {
+                    at / BLOCK_LEN
+                };
+                let blocks = start.div_ceil(BLOCK_LEN)..end;
+                if !blocks.is_empty() {
+                    return Some(blocks);
+                }
+            }
+        })
+    }
+
     fn spans_between(&self, bytes: Range<u64>) -> impl Iterator<Item = Span> + '_ {
         let Range { mut start, end } = bytes;
         // The last file that begins at or before the first byte is the one that holds it: of
@@ -294,6 +326,40 @@ mod tests {
             [Contents::Stored, Contents::Padding]
         );
         assert_eq!((layout.len(), layout.stored_len()), (32, 19));
+    }
+
+    #[test]
+    fn blocks_of_nothing_but_padding_are_known() {
+        let (file, pad) = (Contents::Stored, Contents::Padding);
+        let k = |count: u64| count * 1024;
+        // 20K of a file and padding to 100K, with a file of no length in it; then a second piece with
+        // a file of 10K, and padding to the torrent's end.
+        let files = [
+            (k(20), file),
+            (k(30), pad),
+            (0, file),
+            (k(50), pad),
+            (k(10), file),
+            (k(50), pad),
+        ];
+        let layout = Layout::new(100 * 1024, files).expect("small");
+        let blocks = |layout: &Layout, piece| -> Vec<(u32, u32)> {
+            let runs = layout.padding_blocks(PieceIndex(piece));
+            runs.map(|run| (run.start, run.end)).collect()
+        };
+        assert_eq!(blocks(&layout, 0), [(2, 7)]);
+        assert_eq!(blocks(&layout, 1), [(1, 4)]);
+        assert_eq!(blocks(&layout, 2), []);
+        // Padding within a block, and padding in the middle of a piece.
+        let files = [
+            (k(1), file),
+            (k(3), pad),
+            (k(1), file),
+            (k(43), pad),
+            (k(1), file),
+        ];
+        let layout = Layout::new(64 * 1024, files).expect("small");
+        assert_eq!(blocks(&layout, 0), [(1, 3)]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod pick;
 mod rarest_first;
 mod source;
 
+use core::ops::Range;
+
 use machine::ConnId;
 use smallvec::SmallVec;
 
@@ -27,7 +29,7 @@ use self::rarest_first::RarestFirst;
 pub use self::source::{Permission, Source, Speed, Standing};
 use crate::bitfield::Bitfield;
 use crate::metainfo::Cut;
-use crate::numbers::{Block, PieceIndex};
+use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
 
 /// How much a piece is wanted, 0 to 7 (spec section 16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +109,16 @@ pub struct Copies {
     pub thousandths: u16,
 }
 
+/// What a piece is opened with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// How many of its blocks, from the first on, there is memory for; more can be reached later
+    /// ([`Picker::widen`]). What is beyond is neither asked for nor taken.
+    pub reach: u32,
+    /// The blocks that nobody is asked for, because they are padding.
+    pub made: SmallVec<[Range<u32>; 1]>,
+}
+
 /// Decides what to ask of whom.
 #[derive(Debug)]
 pub struct Picker {
@@ -122,6 +134,17 @@ pub struct Picker {
     /// Peers that have everything; they are counted here and not for each piece.
     seeds: u32,
     order: PieceOrder,
+}
+
+impl Opening {
+    /// There is memory for all of the piece, and none of it is padding.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            reach: u32::MAX,
+            made: SmallVec::new(),
+        }
+    }
 }
 
 impl Picker {
@@ -294,6 +317,24 @@ impl Picker {
         })
     }
 
+    /// Tells whether all blocks of an open piece came, or are padding.
+    #[must_use]
+    pub fn is_whole(&self, piece: PieceIndex) -> bool {
+        self.open.is_whole(piece)
+    }
+
+    /// Tells how many bytes of an open piece came from its begin on, without a gap.
+    #[must_use]
+    pub fn in_order(&self, piece: PieceIndex) -> u32 {
+        let bytes = self.open.in_order(piece).saturating_mul(BLOCK_LEN);
+        bytes.min(self.cut.piece_len(piece))
+    }
+
+    /// Notes that there is now memory for the blocks of an open piece before number `reach`.
+    pub fn widen(&mut self, piece: PieceIndex, reach: u32) {
+        self.open.widen(piece, reach);
+    }
+
     /// Lists the open pieces, ascending, each with how many of its blocks came.
     pub fn open_pieces(&self) -> impl Iterator<Item = (PieceIndex, u32)> {
         self.open.iter()
@@ -320,13 +361,13 @@ impl Picker {
         }
     }
 
-    /// Gives up the least complete piece that nobody owes us a block of, and names it, so that its
-    /// memory can serve a piece that somebody has.
+    /// Gives up the least complete piece that nobody owes us a block of and that `may_go`, and
+    /// names it, so that its memory can serve a piece that somebody has.
     ///
     /// Call it when pieces cannot be opened and the peers have nothing of those that are; without
     /// it a few pieces whose sources went away would hold all memory for ever.
-    pub fn give_up_one(&mut self) -> Option<PieceIndex> {
-        let piece = self.open.least_promising()?;
+    pub fn give_up_one(&mut self, may_go: impl Fn(PieceIndex) -> bool) -> Option<PieceIndex> {
+        let piece = self.open.least_promising(may_go)?;
         self.piece_lost(piece);
         Some(piece)
     }
@@ -393,6 +434,9 @@ impl Picker {
     /// Tells whether every missing block is owed by somebody: the endgame.
     #[must_use]
     pub fn is_endgame(&self) -> bool {
-        self.rarest_first.is_empty() && self.open.unasked() == 0 && self.open.len() > 0
+        self.rarest_first.is_empty()
+            && self.open.unasked() == 0
+            && self.open.len() > 0
+            && self.open.are_within_reach()
     }
 }

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use machine::{ConnId, Rng};
 use smallvec::SmallVec;
 
-use super::{Speed, Standing};
+use super::{Opening, Speed, Standing};
 use crate::bitfield::Bitfield;
 use crate::numbers::PieceIndex;
 
@@ -74,10 +74,18 @@ pub(super) enum Taken {
 #[derive(Debug)]
 struct OpenPiece {
     blocks: Box<[BlockState]>,
+    /// There is memory for the blocks before this one; the others cannot be asked for yet.
+    reach: u32,
+    /// The blocks within reach that nobody is asked for.
     unasked: u32,
-    received: u32,
+    /// The blocks that somebody is asked for.
+    asked: u32,
+    /// The blocks that came, or that we made.
+    came: u32,
     /// No block before this one is unasked.
     first_unasked: u32,
+    /// All blocks before this one came.
+    first_missing: u32,
     sharing: Sharing,
     /// Who took blocks last, and may go on doing so.
     last_taker: ConnId,
@@ -88,6 +96,8 @@ enum BlockState {
     Unasked,
     Asked(ConnId),
     Received(ConnId),
+    /// Nobody needs to send it: it is padding.
+    Made,
 }
 
 /// Who may take blocks of a piece.
@@ -120,13 +130,54 @@ impl Sharing {
 }
 
 impl OpenPiece {
-    const fn asked(&self) -> u32 {
-        // Received, asked and unasked blocks are all the blocks there are.
-        self.blocks.len() as u32 - self.received - self.unasked
+    fn new(blocks: u32, opening: &Opening, taker: Taker) -> Self {
+        let mut states = vec![BlockState::Unasked; blocks as usize].into_boxed_slice();
+        for made in &opening.made {
+            let end = made.end.min(blocks);
+            let padding = states.get_mut(made.start as usize..end as usize);
+            padding.unwrap_or_default().fill(BlockState::Made);
+        }
+        let made = states.iter().filter(|state| **state == BlockState::Made);
+        let mut open = Self {
+            came: made.count() as u32,
+            blocks: states,
+            reach: 0,
+            unasked: 0,
+            asked: 0,
+            first_unasked: 0,
+            first_missing: 0,
+            sharing: Sharing::begun_by(taker),
+            last_taker: taker.peer,
+        };
+        open.widen(opening.reach);
+        open.advance();
+        open
     }
 
     const fn is_whole(&self) -> bool {
-        self.received == self.blocks.len() as u32
+        self.came == self.blocks.len() as u32
+    }
+
+    const fn is_within_reach(&self) -> bool {
+        self.reach == self.blocks.len() as u32
+    }
+
+    /// Lets the blocks before `reach` be asked for; tells how many more these are.
+    fn widen(&mut self, reach: u32) -> u32 {
+        let reach = reach.min(self.blocks.len() as u32);
+        let more = self.blocks.get(self.reach as usize..reach as usize);
+        let more = more.unwrap_or_default().iter();
+        let more = more.filter(|state| **state == BlockState::Unasked).count() as u32;
+        self.reach = self.reach.max(reach);
+        self.unasked += more;
+        more
+    }
+
+    /// Passes over what came.
+    fn advance(&mut self) {
+        let came = |state: &BlockState| matches!(state, BlockState::Received(_) | BlockState::Made);
+        let rest = self.blocks.iter().skip(self.first_missing as usize);
+        self.first_missing += rest.take_while(|state| came(state)).count() as u32;
     }
 
     /// Tells whether `taker` may be asked for unasked blocks of this piece.
@@ -141,7 +192,7 @@ impl OpenPiece {
             return false;
         }
         manners == Manners::Pushing
-            || self.asked() == 0
+            || self.asked == 0
             || self.sharing == Sharing::Anyone
             || self.sharing == Sharing::Among(taker.speed)
     }
@@ -159,6 +210,7 @@ impl OpenPiece {
             return false;
         }
         *state = BlockState::Unasked;
+        self.asked -= 1;
         self.unasked += 1;
         self.first_unasked = self.first_unasked.min(index);
         if self.last_taker == peer {
@@ -181,16 +233,30 @@ impl OpenPieces {
 
     /// Lists the open pieces, ascending, each with how many of its blocks came.
     pub(super) fn iter(&self) -> impl Iterator<Item = (PieceIndex, u32)> {
-        self.pieces
-            .iter()
-            .map(|(piece, open)| (*piece, open.received))
+        self.pieces.iter().map(|(piece, open)| (*piece, open.came))
     }
 
     /// Tells whether a block is of an open piece and has not come.
     pub(super) fn misses(&self, block: BlockNumber) -> bool {
         let open = self.pieces.get(&block.piece);
+        let open = open.filter(|open| block.index < open.reach);
         let state = open.and_then(|open| open.blocks.get(block.index as usize));
         matches!(state, Some(BlockState::Unasked | BlockState::Asked(_)))
+    }
+
+    /// Tells whether all blocks of `piece` came; not of a piece that is not open.
+    pub(super) fn is_whole(&self, piece: PieceIndex) -> bool {
+        self.pieces.get(&piece).is_some_and(OpenPiece::is_whole)
+    }
+
+    /// Tells how many blocks of `piece` came from its begin on, without a gap.
+    pub(super) fn in_order(&self, piece: PieceIndex) -> u32 {
+        self.pieces.get(&piece).map_or(0, |open| open.first_missing)
+    }
+
+    /// Tells whether there is memory for all of each open piece.
+    pub(super) fn are_within_reach(&self) -> bool {
+        self.pieces.values().all(OpenPiece::is_within_reach)
     }
 
     /// Tells how many blocks of the open pieces nobody is asked for.
@@ -199,18 +265,18 @@ impl OpenPieces {
     }
 
     /// Opens `piece`, of so many blocks, for `taker`.
-    pub(super) fn open(&mut self, piece: PieceIndex, blocks: u32, taker: Taker) {
-        let open = OpenPiece {
-            blocks: vec![BlockState::Unasked; blocks as usize].into_boxed_slice(),
-            unasked: blocks,
-            received: 0,
-            first_unasked: 0,
-            sharing: Sharing::begun_by(taker),
-            last_taker: taker.peer,
-        };
+    pub(super) fn open(&mut self, piece: PieceIndex, blocks: u32, opening: &Opening, taker: Taker) {
+        let open = OpenPiece::new(blocks, opening, taker);
         self.close(piece);
-        self.unasked += blocks as usize;
+        self.unasked += open.unasked as usize;
         self.pieces.insert(piece, open);
+    }
+
+    /// Lets the blocks of `piece` before `reach` be asked for.
+    pub(super) fn widen(&mut self, piece: PieceIndex, reach: u32) {
+        if let Some(open) = self.pieces.get_mut(&piece) {
+            self.unasked += open.widen(reach) as usize;
+        }
     }
 
     /// Forgets `piece`.
@@ -247,7 +313,7 @@ impl OpenPieces {
         let theirs = welcoming.filter(|(piece, _)| has.has(**piece));
         theirs
             .rev()
-            .max_by_key(|(_, open)| open.received)
+            .max_by_key(|(_, open)| open.came)
             .map(|(piece, _)| *piece)
     }
 
@@ -262,7 +328,7 @@ impl OpenPieces {
         let Some(open) = self.pieces.get_mut(&piece) else {
             return;
         };
-        if open.last_taker != taker.peer && open.asked() == 0 {
+        if open.last_taker != taker.peer && open.asked == 0 {
             open.sharing = Sharing::begun_by(taker);
         }
         open.last_taker = taker.peer;
@@ -274,6 +340,7 @@ impl OpenPieces {
             };
             if *state == BlockState::Unasked {
                 *state = BlockState::Asked(taker.peer);
+                open.asked += 1;
                 open.unasked -= 1;
                 self.unasked -= 1;
                 left -= 1;
@@ -306,7 +373,7 @@ impl OpenPieces {
             .skip(first)
             .chain(self.pieces.iter().take(first));
         let owed = round
-            .filter(|(piece, open)| open.asked() > 0 && has.has(**piece))
+            .filter(|(piece, open)| open.asked > 0 && has.has(**piece))
             .flat_map(|(piece, open)| owed_blocks(*piece, open, taker.peer));
         let mut best: Option<(usize, BlockNumber)> = None;
         for block in owed {
@@ -335,21 +402,26 @@ impl OpenPieces {
         let Some(open) = self.pieces.get_mut(&block.piece) else {
             return Taken::Unwanted;
         };
-        let Some(state) = open.blocks.get_mut(block.index as usize) else {
+        let is_within_reach = block.index < open.reach;
+        let state = open.blocks.get_mut(block.index as usize);
+        let Some(state) = state.filter(|_| is_within_reach) else {
             return Taken::Unwanted;
         };
         let mut asked_also = SmallVec::new();
         match *state {
-            BlockState::Received(_) => return Taken::Unwanted,
-            BlockState::Asked(asked) if asked != peer => asked_also.push(asked),
-            BlockState::Asked(_) => {}
+            BlockState::Received(_) | BlockState::Made => return Taken::Unwanted,
+            BlockState::Asked(asked) => {
+                open.asked -= 1;
+                asked_also.extend((asked != peer).then_some(asked));
+            }
             BlockState::Unasked => {
                 open.unasked -= 1;
                 self.unasked -= 1;
             }
         }
         *state = BlockState::Received(peer);
-        open.received += 1;
+        open.came += 1;
+        open.advance();
         let completed = open.is_whole();
         self.duplicates.retain(|duplicate| {
             let ended = duplicate.block == block;
@@ -397,7 +469,7 @@ impl OpenPieces {
         self.duplicates.retain(|duplicate| duplicate.peer != peer);
         let mut owed = Vec::new();
         for (piece, open) in &mut self.pieces {
-            if open.asked() > 0 {
+            if open.asked > 0 {
                 let numbers = (0..).zip(&*open.blocks);
                 let theirs = numbers.filter(|(_, state)| **state == BlockState::Asked(peer));
                 owed.extend(theirs.map(|(index, _)| BlockNumber {
@@ -420,17 +492,21 @@ impl OpenPieces {
             .map_or(&[][..], |open| &*open.blocks);
         (0..).zip(blocks).filter_map(|(index, state)| match state {
             BlockState::Received(peer) => Some((index, *peer)),
-            BlockState::Unasked | BlockState::Asked(_) => None,
+            BlockState::Unasked | BlockState::Asked(_) | BlockState::Made => None,
         })
     }
 
-    /// Finds the least complete piece that nobody is asked for and that is not whole.
-    pub(super) fn least_promising(&self) -> Option<PieceIndex> {
+    /// Finds the least complete piece that nobody is asked for, that is not whole, and that
+    /// `may_go`.
+    pub(super) fn least_promising(
+        &self,
+        may_go: impl Fn(PieceIndex) -> bool,
+    ) -> Option<PieceIndex> {
         let idle = self
             .pieces
             .iter()
-            .filter(|(_, open)| open.asked() == 0 && !open.is_whole());
-        idle.min_by_key(|(_, open)| open.received)
+            .filter(|(piece, open)| open.asked == 0 && !open.is_whole() && may_go(**piece));
+        idle.min_by_key(|(_, open)| open.came)
             .map(|(piece, _)| *piece)
     }
 }
@@ -445,6 +521,9 @@ fn owed_blocks(
         .zip(&open.blocks)
         .filter_map(move |(index, state)| match state {
             BlockState::Asked(other) if *other != peer => Some(BlockNumber { piece, index }),
-            BlockState::Asked(_) | BlockState::Unasked | BlockState::Received(_) => None,
+            BlockState::Asked(_)
+            | BlockState::Unasked
+            | BlockState::Received(_)
+            | BlockState::Made => None,
         })
 }

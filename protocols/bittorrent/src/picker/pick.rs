@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use machine::Rng;
 
 use super::open_pieces::{Manners, Taker};
-use super::{Permission, Picker, PieceOrder, Priority, Source, Speed};
+use super::{Opening, Permission, Picker, PieceOrder, Priority, Source, Speed};
 use crate::bitfield::Bitfield;
 use crate::numbers::{Block, PieceIndex};
 
@@ -16,13 +16,13 @@ impl Picker {
     /// Chooses up to `want` blocks to ask of a peer and appends them to `out`, in runs within a
     /// piece.
     ///
-    /// `may_open` is asked before a piece is opened and takes the memory for it; when it says no,
-    /// only open pieces are picked from. If it says yes the piece is opened at once.
+    /// `may_open` is asked before a piece is opened and takes the memory for it; when it has none,
+    /// only open pieces are picked from. If it has some the piece is opened at once.
     pub fn pick(
         &mut self,
         source: &Source<'_>,
         want: usize,
-        mut may_open: impl FnMut(PieceIndex) -> bool,
+        mut may_open: impl FnMut(PieceIndex) -> Option<Opening>,
         rng: &mut Rng,
         out: &mut Vec<Block>,
     ) {
@@ -133,13 +133,13 @@ impl Picker {
 
     /// Opens a piece if there is memory for it.
     fn open(&mut self, pick: &mut Pick<'_>, piece: PieceIndex) -> bool {
-        if !(pick.may_open)(piece) {
+        let Some(opening) = (pick.may_open)(piece) else {
             return false;
-        }
+        };
         self.rarest_first.remove(piece);
         self.taken.set(piece);
-        self.open
-            .open(piece, self.cut.block_count(piece), pick.taker);
+        let blocks = self.cut.block_count(piece);
+        self.open.open(piece, blocks, &opening, pick.taker);
         true
     }
 
@@ -158,7 +158,7 @@ struct Pick<'a> {
     taker: Taker,
     /// The length of `out` when all that was wanted is found.
     full: usize,
-    may_open: &'a mut dyn FnMut(PieceIndex) -> bool,
+    may_open: &'a mut dyn FnMut(PieceIndex) -> Option<Opening>,
     out: &'a mut Vec<Block>,
 }
 

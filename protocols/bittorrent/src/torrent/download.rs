@@ -7,9 +7,10 @@ use core::time::Duration;
 use bytes::Bytes;
 use machine::{BlockDigests, ConnId, Digest, DiskDone, DiskError, Endpoint, FileId, JobId};
 
+use super::links::Link;
 use super::{Core, Disk, Errand, Stage, Torrent};
 use crate::api::Event;
-use crate::assembly::Progressed;
+use crate::assembly::{Assembly, Progressed};
 use crate::choker::Interest;
 use crate::misbehaviour::Misbehaviour;
 use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
@@ -63,21 +64,46 @@ impl Torrent {
         };
         match result {
             Ok(DiskDone::Stored { blocks }) => self.piece_is_right(piece, &blocks, turn),
-            Ok(DiskDone::Extended | DiskDone::Finished | DiskDone::Checked | DiskDone::Read(_)) => {
-            }
+            Ok(DiskDone::Finished) => self.piece_is_right(piece, &[], turn),
+            Ok(DiskDone::Extended) => self.part_is_written(piece, turn),
+            Ok(DiskDone::Checked | DiskDone::Read(_)) => {}
             Err(DiskError::Mismatch { blocks }) => self.piece_is_wrong(piece, &blocks, turn),
             Err(error) => self.disk_refused(piece, error, turn),
         }
         self.ask_all(turn);
     }
 
-    fn piece_is_right(&mut self, piece: PieceIndex, blocks: &[Digest], turn: &mut Turn<'_, '_>) {
+    /// The disk took something: if it refused before, it is asked to take the rest too.
+    fn disk_is_well(&mut self, turn: &mut Turn<'_, '_>) {
         if self.core.disk == Disk::Refusing {
             self.core.disk = Disk::Well;
             turn.session.timers.stop(Timer::Disk(self.core.id));
             self.store_again(turn);
         }
-        let liars = self.core.smart_ban.passed(piece, blocks);
+    }
+
+    /// A part of a long piece is on the disk.
+    fn part_is_written(&mut self, piece: PieceIndex, turn: &mut Turn<'_, '_>) {
+        self.disk_is_well(turn);
+        if let Stage::Begun(assembly) = &mut self.core.stage {
+            assembly.extended(piece, &mut turn.session.slots, turn.io);
+        }
+        self.core.store(piece, turn);
+    }
+
+    fn piece_is_right(&mut self, piece: PieceIndex, blocks: &[Digest], turn: &mut Turn<'_, '_>) {
+        self.disk_is_well(turn);
+        let core = &mut self.core;
+        let Stage::Begun(assembly) = &mut core.stage else {
+            return;
+        };
+        let links = &self.links;
+        let senders = assembly.picker_ref().into_iter().flat_map(|picker| {
+            picker
+                .senders(piece)
+                .filter_map(|(_, conn)| Some(links.get(&conn)?.endpoint()))
+        });
+        let liars = core.smart_ban.passed(piece, blocks, senders);
         let Some(assembly) = self.core.assembly_mut() else {
             return;
         };
@@ -138,7 +164,7 @@ impl Torrent {
         let senders = assembly.picker_ref().into_iter().flat_map(|picker| {
             picker
                 .senders(piece)
-                .filter_map(|(block, conn)| Some((block, links.get(&conn)?.endpoint())))
+                .map(|(block, conn)| (block, links.get(&conn).map(Link::endpoint)))
         });
         let verdict = core.smart_ban.failed(piece, blocks, senders);
         assembly.failed(piece, &mut turn.session.slots, turn.io);
@@ -261,7 +287,7 @@ impl Core {
             &source,
             want,
             &mut turn.session.slots,
-            turn.io.rng(),
+            turn.io,
             &mut self.picked,
         );
         for &block in &self.picked {
@@ -272,6 +298,15 @@ impl Core {
             peer.spoke_at = now;
         } else if peer.pipeline.owed_count() == 0 {
             self.nothing_to_ask(conn, peer, turn);
+        }
+        self.store_ripe(turn);
+    }
+
+    /// Has pieces stored that need no block of anybody.
+    fn store_ripe(&mut self, turn: &mut Turn<'_, '_>) {
+        while let Some(piece) = self.assembly_mut().and_then(Assembly::next_ripe) {
+            self.store(piece, turn);
+            self.hurry_disk(turn);
         }
     }
 
@@ -358,20 +393,24 @@ impl Core {
             }
             return;
         }
+        let is_long = assembly.is_long(block.piece);
         match assembly.received(conn, block) {
             Arrival::Waste => self.totals.wasted += u64::from(block.len),
             Arrival::Block { cancel, piece } => {
                 self.errands
                     .extend(cancel.into_iter().map(|other| Errand::Cancel(other, block)));
-                if piece == PieceState::Whole {
+                let is_whole = piece == PieceState::Whole;
+                if is_whole || is_long {
                     self.store(block.piece, turn);
+                }
+                if is_whole {
                     self.hurry_disk(turn);
                 }
             }
         }
     }
 
-    /// Has a whole piece hashed and written.
+    /// Has a whole piece hashed and written, or what has come of a long one.
     fn store(&mut self, piece: PieceIndex, turn: &mut Turn<'_, '_>) {
         let blocks = if self.smart_ban.was_wrong(piece) {
             BlockDigests::Always

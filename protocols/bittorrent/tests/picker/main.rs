@@ -8,7 +8,7 @@ mod world;
 use bittorrent::bitfield::Bitfield;
 use bittorrent::metainfo::Cut;
 use bittorrent::numbers::{BLOCK_LEN, Block, PieceIndex};
-use bittorrent::picker::{Permission, Picker, Source, Speed, Standing};
+use bittorrent::picker::{Opening, Permission, Picker, Source, Speed, Standing};
 use machine::{ConnId, Rng, Seed};
 
 /// Blocks a piece in most tests.

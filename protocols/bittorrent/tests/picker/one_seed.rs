@@ -120,9 +120,13 @@ impl Swarm {
         };
         let mut out = Vec::new();
         let want = depth - leecher.owed[from].len();
-        leecher
-            .picker
-            .pick(&source, want, |_| true, &mut self.random, &mut out);
+        leecher.picker.pick(
+            &source,
+            want,
+            |_| Some(Opening::whole()),
+            &mut self.random,
+            &mut out,
+        );
         if from == SEED {
             out.iter()
                 .for_each(|block| self.suggestions.requested(peer(to), block.piece));

@@ -38,7 +38,13 @@ fn slow(source: Source<'_>) -> Source<'_> {
 
 fn ask(picker: &mut Picker, source: &Source<'_>, want: usize) -> Vec<Block> {
     let mut out = Vec::new();
-    picker.pick(source, want, |_| true, &mut rng(1), &mut out);
+    picker.pick(
+        source,
+        want,
+        |_| Some(Opening::whole()),
+        &mut rng(1),
+        &mut out,
+    );
     out
 }
 
@@ -93,7 +99,13 @@ fn the_first_pieces_are_random_and_the_others_the_rarest() {
         picker.peer_came(&all);
         picker.peer_came(&pieces(&[0, 1, 2, 3, 4, 5, 6, 8, 9], 10));
         let mut out = Vec::new();
-        picker.pick(&source(A, &all), 1, |_| true, &mut rng(seed), &mut out);
+        picker.pick(
+            &source(A, &all),
+            1,
+            |_| Some(Opening::whole()),
+            &mut rng(seed),
+            &mut out,
+        );
         out[0].piece.0
     };
     let first: BTreeSet<_> = (0..100)
@@ -226,7 +238,7 @@ fn no_piece_is_opened_without_memory() {
     let mut take = |_| {
         let is_free = memory > 0;
         memory -= i32::from(is_free);
-        is_free
+        is_free.then(Opening::whole)
     };
     picker.pick(&source(A, &all), 100, &mut take, &mut rng(1), &mut out);
     assert_eq!((out.len(), picker.pieces_open()), (8, 2));
@@ -237,22 +249,100 @@ fn no_piece_is_opened_without_memory() {
 }
 
 #[test]
+fn what_is_beyond_the_memory_is_neither_asked_for_nor_taken() {
+    let mut picker = picker(5);
+    let all = Bitfield::all(5);
+    let block = |number: u32| Block {
+        piece: piece(4),
+        begin: number * BLOCK_LEN,
+        len: BLOCK_LEN,
+    };
+    let two = |_| {
+        Some(Opening {
+            reach: 2,
+            ..Opening::whole()
+        })
+    };
+    let mut out = Vec::new();
+    picker.pick(&source(A, &all), 9, two, &mut rng(1), &mut out);
+    assert_eq!(out, [block(0), block(1)]);
+    // It is no endgame either.
+    assert_eq!(ask(&mut picker, &source(B, &all), 9), []);
+    assert!(!picker.is_missing(block(2)));
+    assert_eq!(picker.received(A, block(2)), Arrival::Waste);
+    deliver(&mut picker, A, &[block(1)]);
+    assert_eq!(picker.in_order(piece(4)), 0);
+    deliver(&mut picker, A, &[block(0)]);
+    assert_eq!(picker.in_order(piece(4)), 2 * BLOCK_LEN);
+    picker.widen(piece(4), 3);
+    assert_eq!(ask(&mut picker, &source(A, &all), 9), [block(2)]);
+    picker.widen(piece(4), 99);
+    // And with the last one begins the endgame.
+    let last = ask(&mut picker, &source(B, &all), 9);
+    assert_eq!(last, [block(3), block(2)]);
+    deliver(&mut picker, A, &[block(2), block(3)]);
+    assert!(picker.is_whole(piece(4)));
+}
+
+#[test]
+fn nobody_is_asked_for_padding() {
+    let mut picker = picker(6);
+    let all = Bitfield::all(6);
+    let padded = |piece: PieceIndex| {
+        Some(Opening {
+            made: [if piece.0 == 4 { 1..3 } else { 0..9 }]
+                .into_iter()
+                .collect(),
+            ..Opening::whole()
+        })
+    };
+    let mut out = Vec::new();
+    picker.pick(&source(A, &all), 9, padded, &mut rng(1), &mut out);
+    assert_eq!(
+        out.iter()
+            .map(|it| it.begin / BLOCK_LEN)
+            .collect::<Vec<_>>(),
+        [0, 3]
+    );
+    assert!(picker.is_whole(piece(5)) && !picker.is_whole(piece(4)));
+    assert_eq!(picker.in_order(piece(5)), 4 * BLOCK_LEN);
+    deliver(&mut picker, A, &out[..1]);
+    assert_eq!(picker.in_order(piece(4)), 3 * BLOCK_LEN);
+    assert_eq!(picker.senders(piece(4)).count(), 1);
+    assert_eq!(
+        picker.received(
+            A,
+            Block {
+                begin: BLOCK_LEN,
+                ..out[0]
+            }
+        ),
+        Arrival::Waste
+    );
+    deliver(&mut picker, A, &out[1..]);
+    assert!(picker.is_whole(piece(4)));
+}
+
+#[test]
 fn a_piece_that_nobody_sends_can_be_given_up() {
     let mut picker = picker(10);
     let has = pieces(&[4, 5], 10);
     let blocks = ask(&mut picker, &source(A, &has), 8);
     deliver(&mut picker, A, &blocks[..1]);
-    assert_eq!(picker.give_up_one(), None);
+    assert_eq!(picker.give_up_one(|_| true), None);
     picker.released_all(A);
-    let idle = picker.give_up_one().expect("nobody is asked for either");
+    assert_eq!(picker.give_up_one(|_| false), None);
+    let idle = picker
+        .give_up_one(|_| true)
+        .expect("nobody is asked for either");
     assert_ne!(idle, blocks[0].piece);
     assert_eq!(
         picker.open_pieces().collect::<Vec<_>>(),
         [(blocks[0].piece, 1)]
     );
     assert!(picker.wants(idle));
-    assert_eq!(picker.give_up_one(), Some(blocks[0].piece));
-    assert_eq!(picker.give_up_one(), None);
+    assert_eq!(picker.give_up_one(|_| true), Some(blocks[0].piece));
+    assert_eq!(picker.give_up_one(|_| true), None);
     assert_eq!(ask(&mut picker, &source(B, &has), 8).len(), 8);
 }
 
@@ -331,7 +421,7 @@ fn a_piece_that_was_wrong_is_wanted_again_and_its_senders_are_known() {
         piece: PieceState::Whole,
     };
     assert_eq!(picker.received(B, last), whole);
-    assert_eq!(picker.give_up_one(), None);
+    assert_eq!(picker.give_up_one(|_| true), None);
     let senders: Vec<_> = picker.senders(piece(4)).map(|(_, peer)| peer).collect();
     assert_eq!(senders, [A, A, A, B]);
     picker.piece_lost(piece(4));

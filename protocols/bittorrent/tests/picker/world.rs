@@ -136,7 +136,7 @@ impl World {
                 }
             }
             Step::GiveUp => {
-                if let Some(piece) = self.picker.give_up_one() {
+                if let Some(piece) = self.picker.give_up_one(|_| true) {
                     assert!(!self.whole.contains(&piece));
                     assert!(self.owed.iter().flatten().all(|block| block.piece != piece));
                     self.received.retain(|block| block.piece != piece);
@@ -167,8 +167,13 @@ impl World {
             ..source(ConnId(peer as u64), &has)
         };
         let mut out = Vec::new();
-        self.picker
-            .pick(&source, want, |_| true, &mut self.random, &mut out);
+        self.picker.pick(
+            &source,
+            want,
+            |_| Some(Opening::whole()),
+            &mut self.random,
+            &mut out,
+        );
         assert!(out.len() <= want);
         for block in out {
             assert!(has.has(block.piece), "the peer lacks {block:?}");

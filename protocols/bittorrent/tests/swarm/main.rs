@@ -1,5 +1,6 @@
 //! Swarms in virtual time: whole downloads, faults, and what must hold for every seed.
 
+mod long_pieces;
 mod world;
 
 use std::num::NonZeroU64;

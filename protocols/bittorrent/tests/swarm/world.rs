@@ -115,13 +115,12 @@ impl Swarm {
         configure: impl FnOnce(&mut Config),
     ) -> NodeId {
         let endpoint = simulator::endpoint(self.next_number);
-        let mut config = Config::new(peer_id(self.next_number));
-        config.port = endpoint.port();
-        config.slots = SLOTS;
+        let mut config = config(self.next_number);
         configure(&mut config);
         self.next_number += 1;
         let place = NodeConfig::at(endpoint).with_link(link, Bandwidth::UNLIMITED);
-        let node = self.sim.add(Node::new(config), place.with_slots(SLOTS));
+        let place = place.with_slots(config.slots);
+        let node = self.sim.add(Node::new(config), place);
         self.lay_files(node, start);
         let peers = knows.iter().map(|&node| self.sim.endpoint(node)).collect();
         let source = match start {
@@ -131,6 +130,27 @@ impl Swarm {
         };
         self.command(node, source, peers);
         node
+    }
+
+    /// Starts a node anew that crashed, with these pieces.
+    pub(crate) fn restart(
+        &mut self,
+        node: NodeId,
+        have: Bitfield,
+        knows: &[NodeId],
+        configure: impl FnOnce(&mut Config),
+    ) {
+        let mut config = config(self.next_number);
+        configure(&mut config);
+        self.next_number += 1;
+        self.sim.restart(node, Node::new(config));
+        self.take_up(node, have, knows);
+    }
+
+    /// Lets a node begin with the torrent, when it has these pieces.
+    pub(crate) fn take_up(&mut self, node: NodeId, have: Bitfield, knows: &[NodeId]) {
+        let peers = knows.iter().map(|&node| self.sim.endpoint(node)).collect();
+        self.command(node, Source::Known(self.content(have)), peers);
     }
 
     /// What is told a node of the torrent, when it has these pieces.
@@ -231,6 +251,14 @@ impl Swarm {
         };
         self.sim.command(node, Command::Add(Box::new(add)));
     }
+}
+
+/// How the so-many-eth node is set up.
+fn config(number: u32) -> Config {
+    let mut config = Config::new(peer_id(number));
+    config.port = simulator::endpoint(number).port();
+    config.slots = SLOTS;
+    config
 }
 
 /// A name for the so-many-eth node; shuffled, so that order of names is not order of arrival.
