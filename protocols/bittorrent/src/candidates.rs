@@ -2,7 +2,8 @@
 //!
 //! Everybody is called as soon as they are heard of. Who does not answer is called again after one
 //! minute, then two, then five, and so on, and is forgotten after five failures; a peer that the
-//! user named is called again after seconds, and never forgotten, since that user waits for it.
+//! user named is called again after seconds, and never forgotten, since that user waits for it. A
+//! peer that served us and broke off is called again after one second, two, four, and so on.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
@@ -30,6 +31,13 @@ const WAIT_AFTER_CLOSE: Duration = Duration::from_secs(60);
 
 /// The same for a peer that the user named.
 const WAIT_AFTER_CLOSE_USER: Duration = Duration::from_secs(5);
+
+/// So often a peer that broke off is called again after 1, 2, 4 .. 32 seconds; then it has to wait
+/// like others. It has a minute to start anew, and may not keep us busy by breaking off for ever.
+const SOON_MAX: u8 = 6;
+
+/// A connection that held for so long was no mere attempt: waits begin from one second again.
+const STEADY: Duration = Duration::from_secs(60);
 
 /// From whom we know of a peer; the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +81,8 @@ pub struct Candidates {
 struct Candidate {
     source: Source,
     failures: u8,
+    /// How often it was called soon, since it broke off; `None` if it never did.
+    soon: Option<u8>,
     number: u32,
     state: State,
 }
@@ -96,6 +106,16 @@ impl Candidate {
             State::Waiting(due) => Some(due),
             State::Calling | State::Connected | State::Forgotten(_) => None,
         }
+    }
+
+    /// Lets it be called again soon, if it has a claim to that; tells whether it has.
+    fn call_soon(&mut self, now: Instant) -> bool {
+        let Some(soon) = self.soon.filter(|soon| *soon < SOON_MAX) else {
+            return false;
+        };
+        self.state = State::Waiting(now + Duration::from_secs(1 << soon));
+        self.soon = Some(soon + 1);
+        true
     }
 }
 
@@ -131,6 +151,7 @@ impl Candidates {
             Candidate {
                 source,
                 failures: 0,
+                soon: None,
                 number,
                 state,
             },
@@ -173,6 +194,9 @@ impl Candidates {
         let Some(candidate) = self.known.get_mut(&peer) else {
             return;
         };
+        if candidate.call_soon(now) {
+            return;
+        }
         let failures = usize::from(candidate.failures);
         candidate.failures = candidate.failures.saturating_add(1);
         let wait = match candidate.source {
@@ -199,6 +223,20 @@ impl Candidates {
             }
         };
         candidate.state = State::Waiting(now + wait);
+    }
+
+    /// Notes that a peer that served us, and could serve us further, broke off after a connection
+    /// that `held` so long.
+    pub fn broke_off(&mut self, peer: Endpoint, held: Duration, now: Instant) {
+        let Some(candidate) = self.known.get_mut(&peer) else {
+            return;
+        };
+        if held >= STEADY || candidate.soon.is_none() {
+            candidate.soon = Some(0);
+        }
+        if !candidate.call_soon(now) {
+            self.closed(peer, now);
+        }
     }
 
     /// Strikes an endpoint for good: it is ourselves, or somebody we want no more of.
@@ -362,6 +400,38 @@ mod tests {
         );
         assert_eq!(candidates.next(at(160)), Some(peer(2)));
         assert_eq!(candidates.worthy().collect::<Vec<_>>(), [peer(1), peer(2)]);
+    }
+
+    #[test]
+    fn who_served_us_and_broke_off_is_called_again_soon() {
+        let mut candidates = Candidates::new();
+        candidates.add(peer(1), Source::Tracker, at(0));
+        candidates.next(at(0));
+        candidates.connected(peer(1), at(0));
+        candidates.broke_off(peer(1), Duration::from_secs(9), at(1_000));
+        let waits = [1, 2, 4, 8, 16, 32, 60, 120, 300, 600];
+        let expected = waits.iter().scan(1_000, |then, wait| {
+            *then += wait;
+            Some(*then)
+        });
+        assert_eq!(calls(&mut candidates), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_breaks_off_again_and_again_waits_ever_longer() {
+        let mut candidates = Candidates::new();
+        candidates.add(peer(1), Source::Tracker, at(0));
+        let mut now = at(0);
+        let mut waits = Vec::new();
+        for held in [1, 1, 1, 1, 1, 1, 1, 1, 60, 1] {
+            assert_eq!(candidates.next(now), Some(peer(1)));
+            candidates.connected(peer(1), now);
+            candidates.broke_off(peer(1), Duration::from_secs(held), now);
+            let due = candidates.next_at().expect("it waits");
+            waits.push(due.since(now).as_secs());
+            now = due;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]);
     }
 
     #[test]

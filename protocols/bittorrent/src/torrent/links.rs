@@ -217,9 +217,28 @@ impl Torrent {
         if let CloseReason::Unreadable(file) = reason {
             self.lose_file(file, turn);
         }
+        let served = self.served_from(conn, turn.now());
         self.forget(conn, turn);
+        if let Some((peer, held)) = served {
+            self.core.candidates.broke_off(peer, held, turn.now());
+        }
         self.dial(turn);
         self.run_errands(turn);
+    }
+
+    /// Where the peer listens that gave us something on this connection and has more that we want,
+    /// and for how long the connection held.
+    fn served_from(&self, conn: ConnId, now: Instant) -> Option<(Endpoint, Duration)> {
+        let Some(Link::Open(peer)) = self.links.get(&conn) else {
+            return None;
+        };
+        let picker = self.core.assembly()?.picker_ref()?;
+        let is_useful = peer.down.total() > 0 && picker.is_interesting(peer.has()?);
+        let is_alone = !self
+            .peers()
+            .any(|(other, twin)| other != conn && twin.id == peer.id);
+        let listens_at = peer.listens_at.filter(|_| is_useful && is_alone)?;
+        Some((listens_at, now.since(peer.since)))
     }
 
     /// Closes a connection for a fault of the peer.

@@ -3,6 +3,7 @@
 mod faults;
 mod flood;
 mod padding;
+mod partings;
 mod stage;
 
 use std::sync::Arc;
