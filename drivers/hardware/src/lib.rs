@@ -1,4 +1,5 @@
-//! What the machine offers beyond plain Rust: SHA-1 of many messages side by side in SIMD lanes.
+//! What the machine offers beyond plain Rust: SHA-1 of many messages side by side in SIMD lanes, and
+//! huge pages ([`prefer_huge_pages`]).
 //!
 //! One SHA-1 stream cannot be made parallel: each round waits for the one before. But a BitTorrent
 //! client hashes thousands of independent pieces, and a vector of 16 words runs 16 independent
@@ -13,12 +14,13 @@
 //! by the crate `sha1`, with the same digests.
 //!
 //! But for one prefetch in `machine`, this is the only crate with `unsafe` code: in the module `x86`
-//! and those below it, and in
-//! `prefetch`. It is of three kinds: a load or store whose reference proves the memory, a call into
-//! code for a CPU feature whose token proves the feature, and a prefetch.
+//! and those below it, in `prefetch` and in `pages`. It is of four kinds: a load or store whose
+//! reference proves the memory, a call into code for a CPU feature whose token proves the feature, a
+//! prefetch, and an advice to the system about memory of our own.
 
 mod blocks;
 mod lanes;
+mod pages;
 mod prefetch;
 mod stream;
 mod width;
@@ -26,5 +28,6 @@ mod width;
 mod x86;
 
 pub use lanes::{LANES_MAX, Sha1Lanes, sha1_many};
+pub use pages::prefer_huge_pages;
 pub use stream::Sha1Stream;
 pub use width::Width;

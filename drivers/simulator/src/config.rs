@@ -1,9 +1,10 @@
 //! What a simulated world is like: its seed, its network, its disks, and each node's place in it.
 
-use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use machine::{Endpoint, Rng, Seed, SlotPlan};
+use machine::{Endpoint, Seed, SlotPlan};
+
+use crate::chance::{Chance, Dice, Purpose, Salt};
 
 /// A world.
 #[derive(Debug, Clone)]
@@ -55,10 +56,6 @@ pub enum Latency {
         max: Duration,
     },
 }
-
-/// How likely something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Chance(u64);
 
 /// Where streams cut what is sent on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,17 +123,6 @@ pub(crate) enum Reach {
     Deaf,
 }
 
-/// An endpoint for the so-many-eth node: an address of 10.0.0.0/8 (RFC 1918), which has room for
-/// 2^24 nodes, and one port for all.
-#[must_use]
-pub fn endpoint(number: u32) -> Endpoint {
-    let [_, a, b, c] = number.to_be_bytes();
-    Endpoint::new(Ipv4Addr::new(10, a, b, c).into(), PORT)
-}
-
-/// The port of [`endpoint`]: the first of BitTorrent's usual ones.
-const PORT: u16 = 6881;
-
 impl Config {
     /// A world of 50 ms latency without faults, where payload is real.
     #[must_use]
@@ -168,6 +154,25 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Whether all datagrams come whole, once, as values and after their latency.
+    #[inline]
+    pub(crate) fn is_faultless(&self) -> bool {
+        self.loss == Chance::NEVER
+            && self.damage == Chance::NEVER
+            && self.duplication == Chance::NEVER
+            && self.jitter.is_zero()
+            && self.form == Form::Values
+    }
+
+    /// Whether some datagrams come as bytes.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.damage != Chance::NEVER
+            || self.duplication != Chance::NEVER
+            || self.form == Form::Bytes
+    }
+}
+
 impl Default for Network {
     fn default() -> Self {
         Self::new()
@@ -175,40 +180,35 @@ impl Default for Network {
 }
 
 impl Latency {
-    /// Tells the latency between two nodes, by their numbers.
-    pub(crate) fn between(self, seed: Seed, one: u32, other: u32) -> Duration {
+    /// Tells the latency between two nodes, by their numbers, in nanoseconds.
+    #[inline]
+    pub(crate) fn between(self, salt: Salt, one: u32, other: u32) -> u64 {
         match self {
-            Self::Constant(latency) => latency,
+            Self::Constant(latency) => nanos(latency),
             Self::Uniform { min, max } => {
-                let (low, high) = (one.min(other), one.max(other));
-                let mut rng = Rng::new(seed, PAIRS | u64::from(low), u64::from(high));
-                let spread = max.saturating_sub(min).as_nanos();
-                let spread = u64::try_from(spread).unwrap_or(u64::MAX - 1);
-                min + Duration::from_nanos(rng.below(spread + 1))
+                let mut dice = Dice::new(salt, Purpose::Pair, one.min(other), one.max(other));
+                let min = nanos(min);
+                min + dice.below(nanos(max).saturating_sub(min).saturating_add(1))
             }
+        }
+    }
+
+    /// The least that there is between any two nodes, in nanoseconds.
+    pub(crate) const fn least(self) -> u64 {
+        match self {
+            Self::Constant(latency) => nanos(latency),
+            Self::Uniform { min, .. } => nanos(min),
         }
     }
 }
 
-/// Keeps the chance of pairs of nodes apart from the chance of nodes and of messages.
-const PAIRS: u64 = 1 << 62;
-
-impl Chance {
-    /// It does not happen.
-    pub const NEVER: Self = Self(0);
-    /// It happens each time.
-    pub const ALWAYS: Self = Self(u64::MAX);
-
-    /// A probability between 0 and 1; what lies outside counts as the nearer of them.
-    #[must_use]
-    pub fn of(probability: f64) -> Self {
-        // 2^64 as a float; casts of floats stop at the ends of the range.
-        Self((probability * 18_446_744_073_709_551_616.0) as u64)
-    }
-
-    /// Draws whether it happens.
-    pub(crate) fn strikes(self, rng: &mut Rng) -> bool {
-        self == Self::ALWAYS || rng.next_u64() < self.0
+/// A time in nanoseconds; one that has too many never ends.
+const fn nanos(duration: Duration) -> u64 {
+    let nanos = duration.as_nanos();
+    if nanos > u64::MAX as u128 {
+        u64::MAX
+    } else {
+        nanos as u64
     }
 }
 
@@ -258,12 +258,29 @@ impl NodeConfig {
     pub fn at(endpoint: Endpoint) -> Self {
         Self {
             addresses: vec![endpoint],
+            ..Self::anywhere()
+        }
+    }
+
+    /// A node with nothing of its own.
+    pub(crate) const fn anywhere() -> Self {
+        Self {
+            addresses: Vec::new(),
             reach: Reach::Open,
             up: Bandwidth::UNLIMITED,
             down: Bandwidth::UNLIMITED,
             slots: SlotPlan { count: 0, len: 0 },
             connections_max: usize::MAX,
         }
+    }
+
+    /// Whether there is nothing to remember of it but its address.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.reach == Reach::Open
+            && self.up == Bandwidth::UNLIMITED
+            && self.down == Bandwidth::UNLIMITED
+            && self.slots.count == 0
+            && self.connections_max == usize::MAX
     }
 
     /// Gives the node a further address, as one of the other family.
@@ -311,33 +328,21 @@ mod tests {
     fn a_pair_has_one_latency_in_both_directions() {
         let (min, max) = (Duration::from_millis(10), Duration::from_millis(20));
         let model = Latency::Uniform { min, max };
-        let latencies: Vec<_> = (1..20)
-            .map(|node| model.between(Seed(1), 0, node))
-            .collect();
+        let salt = Salt::of(Seed(1));
+        let latencies: Vec<_> = (1..20).map(|node| model.between(salt, 0, node)).collect();
         assert!(
             latencies
                 .iter()
-                .all(|&latency| min <= latency && latency <= max)
+                .all(|&latency| nanos(min) <= latency && latency <= nanos(max))
         );
         assert!(latencies.windows(2).any(|pair| pair[0] != pair[1]));
-        assert_eq!(model.between(Seed(1), 3, 5), model.between(Seed(1), 5, 3));
+        assert_eq!(model.between(salt, 3, 5), model.between(salt, 5, 3));
+        assert_eq!(model.least(), nanos(min));
     }
 
     #[test]
     fn bandwidth_is_time_for_bytes() {
         assert_eq!(Bandwidth::bits_a_second(10_000_000).nanos(1250), 1_000_000);
         assert_eq!(Bandwidth::UNLIMITED.nanos(1 << 40), 0);
-    }
-
-    #[test]
-    fn chance_is_what_it_says() {
-        let mut rng = Rng::new(Seed(1), 0, 0);
-        let struck = (0..10_000)
-            .filter(|_| Chance::of(0.25).strikes(&mut rng))
-            .count();
-        // Binomial: six standard deviations are 260.
-        assert!((2240..=2760).contains(&struck), "{struck}");
-        assert!(!Chance::of(-1.0).strikes(&mut rng));
-        assert!(Chance::of(1.0).strikes(&mut rng));
     }
 }

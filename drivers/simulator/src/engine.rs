@@ -1,5 +1,11 @@
-//! One clock, one queue, one order: what happens when.
+//! One clock, one order: what happens when.
 
 pub(crate) mod event;
+mod inbox;
+pub(crate) mod shard;
+mod store;
+pub(crate) mod threads;
+mod tick;
 mod turn;
 pub(crate) mod wheel;
+pub(crate) mod work;

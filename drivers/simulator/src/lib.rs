@@ -74,18 +74,20 @@
 
 #![forbid(unsafe_code)]
 
+mod chance;
 mod config;
+mod directory;
 mod disk;
 mod engine;
 mod network;
 mod seeds;
 mod simulation;
 mod trace;
+mod world;
 
-pub use config::{
-    Bandwidth, Chance, Config, Cuts, DiskModel, Form, Latency, Network, NodeConfig, Payload,
-    endpoint,
-};
+pub use chance::Chance;
+pub use config::{Bandwidth, Config, Cuts, DiskModel, Form, Latency, Network, NodeConfig, Payload};
+pub use directory::endpoint;
 pub use disk::{Content, Disk};
 pub use engine::event::NodeId;
 pub use engine::wheel::TICK;

@@ -17,54 +17,13 @@ mod names;
 mod queue;
 mod streams;
 
-use core::net::IpAddr;
-use std::collections::BTreeMap;
-
-use machine::Endpoint;
-
-use crate::engine::event::{Listening, NodeId, Packet};
-use crate::simulation::Index;
-
-/// The state of the network.
-#[derive(Debug)]
-pub(crate) struct Network {
-    /// Who listens where.
-    pub(crate) listening: Index<Endpoint, Listening>,
-    /// Some node that has the address: if the port is another's, or nobody's, it refuses.
-    pub(crate) addresses: Index<IpAddr, NodeId>,
-    pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
-    /// Counts the partitions so far.
-    cuts: u32,
-    /// Whether there is one now.
-    partition: Partition,
-    /// Packets of streams that wait for the partition to heal, in the order of their sending.
-    limbo: Vec<Waiting>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Partition {
-    Whole,
-    Cut,
-}
+use crate::engine::event::{NodeId, Packet};
 
 /// A packet that waits for a partition to heal.
 #[derive(Debug)]
-struct Waiting {
+pub(crate) struct Waiting {
     from: NodeId,
     to: NodeId,
     latency: u64,
     packet: Packet,
-}
-
-impl Network {
-    pub(crate) fn new() -> Self {
-        Self {
-            listening: Index::default(),
-            addresses: Index::default(),
-            names: BTreeMap::new(),
-            cuts: 0,
-            partition: Partition::Whole,
-            limbo: Vec::new(),
-        }
-    }
 }

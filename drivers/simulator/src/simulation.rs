@@ -2,98 +2,101 @@
 
 use core::fmt;
 use core::net::IpAddr;
-use core::ops::Range;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
-use machine::{Effects, Endpoint, Instant, ListenerId, Protocol, Turns};
+use hardware::prefer_huge_pages;
+use machine::{Endpoint, Instant, Protocol, SlotPlan};
 
-use crate::config::{Config, NodeConfig, Reach};
+use crate::config::{Config, Network, NodeConfig};
 use crate::disk::Disk;
-use crate::engine::event::{Event, Listening, NodeId, What};
-use crate::engine::wheel::{Tick, Wheel};
-use crate::network::Network;
-use crate::network::connection::Connections;
-use crate::network::link::{Downlink, Uplink};
+use crate::engine::event::NodeId;
+use crate::engine::shard::{Cell, Host, Mail, Shard};
+use crate::engine::threads::{self, Sprint};
+use crate::engine::wheel::Tick;
+use crate::engine::work::{Observer, Shared, Work, add_host};
 use crate::trace::TraceHash;
+use crate::world::World;
 
 /// Many nodes, one clock, one seed. See the crate's page for how it is used.
 pub struct Simulation<P: Protocol> {
-    pub(crate) config: Config,
+    pub(crate) world: World,
     pub(crate) shared: P::Shared,
+    pub(crate) shards: Vec<Shard<P>>,
     /// The tick that was lived through last.
-    pub(crate) tick: Tick,
-    pub(crate) wheel: Wheel<Event<P::Message>>,
-    pub(crate) hosts: Vec<Host<P>>,
-    pub(crate) network: Network,
-    /// What was written last: a broadcast writes the same to many.
-    pub(crate) written: Bytes,
-    /// Lent to each turn of an uplink.
-    pub(crate) parcels: Vec<Bytes>,
-    pub(crate) trace: TraceHash,
-    pub(crate) turns: u64,
-    /// Lent to each turn.
-    pub(crate) effects: Effects<P>,
-    /// Whose deadline fell into the tick that is being lived through.
-    pub(crate) due: Vec<NodeId>,
-    pub(crate) events: Vec<(NodeId, Instant, P::Event)>,
-    pub(crate) observers: Vec<Box<Observer<P>>>,
+    tick: Tick,
+    /// How many nodes there are, dead or alive.
+    nodes: u32,
+    observers: Vec<Box<Observer<P>>>,
     script: BTreeMap<(Tick, u64), Box<Scene<P>>>,
     scenes: u64,
-    batch: Vec<Event<P::Message>>,
+    /// Whether somebody threw bytes.
+    thrown: bool,
+    /// How all shards run at the same time, if they may.
+    sprint: Option<Sprint<P>>,
+    /// The disk of those who have none.
+    no_disk: Disk,
 }
-
-/// Looks at a node after each of its turns.
-type Observer<P> = dyn FnMut(NodeId, &P, Instant);
 
 /// Something that the user planned for a moment.
 type Scene<P> = dyn FnOnce(&mut Simulation<P>);
-
-/// A node, and all that the driver keeps for it.
-pub(crate) struct Host<P> {
-    /// The node; none after a crash.
-    pub(crate) node: Option<P>,
-    pub(crate) turns: Turns,
-    /// The tick of the event that wakes it, if one is queued and still counts.
-    pub(crate) armed: Tick,
-    /// How many events it has sent.
-    pub(crate) sent: u64,
-    /// On which side of a partition it stands.
-    pub(crate) side: u32,
-    pub(crate) addresses: Vec<Endpoint>,
-    pub(crate) reach: Reach,
-    pub(crate) connections_max: usize,
-    pub(crate) next_port: u16,
-    pub(crate) connections: Connections,
-    pub(crate) uplink: Uplink,
-    pub(crate) downlink: Downlink,
-    pub(crate) disk: Disk,
-}
 
 impl<P: Protocol> Simulation<P> {
     /// Makes an empty world.
     #[must_use]
     pub fn new(config: Config, shared: P::Shared) -> Self {
+        Self::of(config, shared, 1, None)
+    }
+
+    /// Makes an empty world whose nodes are spread over so many cores. It tells the same story as
+    /// on one core: [`trace_hash`](Self::trace_hash) is the same.
+    ///
+    /// The cores work at the same time as long as nothing needs to look at all nodes at once: in
+    /// [`run_until`](Self::run_until), without observers, and without datagrams in the form of
+    /// bytes (whose decoding may change what all share). They meet once in each least latency, so
+    /// that should be some milliseconds, and the nodes many thousands.
+    ///
+    /// # Panics
+    /// When `shards` is 0.
+    #[must_use]
+    pub fn sharded(config: Config, shared: P::Shared, shards: u32) -> Self
+    where
+        P: Send,
+        P::Message: Send,
+        P::Event: Send,
+        P::Shared: Sync,
+    {
+        assert!(shards > 0, "somebody must look after the nodes");
+        Self::of(config, shared, shards, Some(threads::sprint))
+    }
+
+    fn of(config: Config, shared: P::Shared, shards: u32, sprint: Option<Sprint<P>>) -> Self {
+        let no_disk = Disk::new(config.disk, SlotPlan { count: 0, len: 0 });
         Self {
-            config,
+            world: World::new(config, shards),
             shared,
+            shards: (0..shards as usize)
+                .map(|number| Shard::new(number, shards as usize))
+                .collect(),
             tick: Tick(0),
-            wheel: Wheel::new(),
-            hosts: Vec::new(),
-            network: Network::new(),
-            written: Bytes::new(),
-            parcels: Vec::new(),
-            trace: TraceHash(0),
-            turns: 0,
-            effects: Effects::new(),
-            due: Vec::new(),
-            events: Vec::new(),
+            nodes: 0,
             observers: Vec::new(),
             script: BTreeMap::new(),
             scenes: 0,
-            batch: Vec::new(),
+            thrown: false,
+            sprint: sprint.filter(|_| shards > 1),
+            no_disk,
+        }
+    }
+
+    /// Makes room for so many more nodes. A world that grows by itself does so too, but for some
+    /// moments needs more memory.
+    pub fn reserve(&mut self, nodes: usize) {
+        let each = nodes.div_ceil(self.shards.len());
+        for shard in &mut self.shards {
+            shard.cells.reserve_exact(each);
+            prefer_huge_pages(&shard.cells);
         }
     }
 
@@ -102,45 +105,36 @@ impl<P: Protocol> Simulation<P> {
     /// # Panics
     /// When another node has one of its addresses.
     pub fn add(&mut self, node: P, config: NodeConfig) -> NodeId {
-        let id = NodeId(u32::try_from(self.hosts.len()).expect("fewer than 2^32 nodes"));
-        for (listener, &endpoint) in (0..).zip(&config.addresses) {
-            let listening = Listening {
-                node: id,
-                listener: ListenerId(listener),
-            };
-            let before = self.network.listening.insert(endpoint, listening);
-            assert!(before.is_none(), "two nodes at {endpoint}");
-            self.network.addresses.insert(endpoint.ip(), id);
+        let id = NodeId(self.nodes);
+        assert!(id.0 < Cell::<P>::PLAIN - 1, "fewer than 2^32 nodes");
+        self.nodes += 1;
+        let shard = &mut self.shards[self.world.shard_of(id)];
+        let mut cell = Cell::new(node);
+        if !config.is_plain() {
+            cell.host = add_host(&mut shard.hosts, Host::new(&self.world, &config));
         }
-        self.hosts.push(Host {
-            node: Some(node),
-            turns: Turns::new(self.config.seed, u64::from(id.0)),
-            armed: Tick::NEVER,
-            sent: 0,
-            side: 0,
-            addresses: config.addresses,
-            reach: config.reach,
-            connections_max: config.connections_max,
-            next_port: EPHEMERAL_PORTS.start,
-            connections: Connections::new(),
-            uplink: Uplink::new(config.up),
-            downlink: Downlink::new(config.down),
-            disk: Disk::new(self.config.disk, config.slots),
-        });
-        self.arm(id);
-        self.arm_what_is_due();
+        if shard.cells.len() == shard.cells.capacity() {
+            shard.cells.reserve(1);
+            prefer_huge_pages(&shard.cells);
+        }
+        shard.cells.push(cell);
+        self.world.directory.add(id, config.addresses);
+        let mut work = self.work_on(id);
+        work.arm(id);
+        work.arm_what_is_due();
         id
     }
 
     /// Gives a name to some endpoints: for [`Target::Host`](machine::Target::Host), which looks at
     /// their addresses only, and for [`Io::resolve`](machine::Io::resolve).
     pub fn name(&mut self, name: &str, addresses: &[IpAddr]) {
-        self.network.names.insert(name.into(), addresses.to_vec());
+        self.world.names.insert(name.into(), addresses.to_vec());
     }
 
     /// Gives a node a command, now.
     pub fn command(&mut self, node: NodeId, command: P::Command) {
-        self.take_command(node, command);
+        self.work_on(node).take_command(node, command);
+        self.deliver_mail();
     }
 
     /// Plans something for a moment, after all else that happens then. What is planned for the
@@ -161,6 +155,55 @@ impl<P: Protocol> Simulation<P> {
         self.observers.push(Box::new(observer));
     }
 
+    /// Sends bytes that need be no message to an endpoint, in the name of a stranger, as one
+    /// datagram that arrives with the next tick.
+    pub fn throw(&mut self, from: Endpoint, to: Endpoint, bytes: impl Into<Bytes>) {
+        if let Some(listening) = self.world.directory.listening(to) {
+            self.thrown = true;
+            let node = listening.node;
+            self.work_on(node).throw(from, node, bytes.into());
+        }
+    }
+
+    /// Kills a node: its connections are reset, its memory and the disk jobs under way are lost,
+    /// what is on its disk stays. Returns the node as it was.
+    pub fn crash(&mut self, node: NodeId) -> Option<P> {
+        let dead = self.work_on(node).crash(node);
+        self.deliver_mail();
+        dead
+    }
+
+    /// Starts a node where another crashed, with its addresses and its disk.
+    ///
+    /// # Panics
+    /// When the other one still lives.
+    pub fn restart(&mut self, id: NodeId, node: P) {
+        self.work_on(id).restart(id, node);
+    }
+
+    /// Cuts the network into parts: these groups, and the rest. Datagrams from one to another are
+    /// lost; streams wait, and time out if it takes too long.
+    pub fn partition(&mut self, groups: &[&[NodeId]]) {
+        self.heal();
+        let partition = &mut self.world.partition;
+        partition.cuts += 1;
+        partition.sides = vec![0; self.nodes as usize];
+        for (side, group) in (1..).zip(groups) {
+            for node in *group {
+                partition.sides[node.index()] = side;
+            }
+        }
+    }
+
+    /// Makes the network whole again.
+    pub fn heal(&mut self) {
+        self.world.partition.sides.clear();
+        for shard in 0..self.shards.len() {
+            self.work(shard).heal();
+        }
+        self.deliver_mail();
+    }
+
     /// Lives through the next tick in which anything happens; tells whether there was one.
     pub fn step(&mut self) -> bool {
         self.live(Tick::NEVER)
@@ -169,8 +212,8 @@ impl<P: Protocol> Simulation<P> {
     /// Runs up to a moment, and stands there.
     pub fn run_until(&mut self, moment: Instant) {
         let limit = Tick::not_after(moment);
-        while self.live(limit) {}
-        self.tick = self.tick.max(limit);
+        while self.sprint_to(limit) || self.live(limit) {}
+        self.stand_at(limit);
     }
 
     /// Runs for some time.
@@ -191,7 +234,7 @@ impl<P: Protocol> Simulation<P> {
                 return true;
             }
             if !self.live(limit) {
-                self.tick = self.tick.max(limit);
+                self.stand_at(limit);
                 return false;
             }
         }
@@ -206,40 +249,51 @@ impl<P: Protocol> Simulation<P> {
     /// A node; none between its crash and its restart.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&P> {
-        self.hosts[node.index()].node.as_ref()
+        self.cell(node).node.as_ref()
     }
 
     /// All nodes, in the order in which they were added.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<P> {
-        (0..self.hosts.len()).map(|index| NodeId(u32::try_from(index).expect("counted in u32")))
+        (0..self.nodes).map(NodeId)
     }
 
     /// The first endpoint of a node.
     #[must_use]
     pub fn endpoint(&self, node: NodeId) -> Endpoint {
-        self.hosts[node.index()].addresses[0]
+        self.world.directory.endpoint(node)
     }
 
     /// How many connections a node has, being opened and being closed included.
     #[must_use]
     pub fn connections(&self, node: NodeId) -> usize {
-        self.hosts[node.index()].connections.len()
+        let host = self.host(node);
+        host.map_or(0, |host| host.connections.len())
     }
 
     /// The disk of a node, to look at.
     #[must_use]
     pub fn disk_of(&self, node: NodeId) -> &Disk {
-        &self.hosts[node.index()].disk
+        let host = self.host(node);
+        host.map_or(&self.no_disk, |host| &host.disk)
     }
 
     /// The disk of a node, to lay files on or to damage.
     pub fn disk(&mut self, node: NodeId) -> &mut Disk {
-        &mut self.hosts[node.index()].disk
+        let (shard, place) = (self.world.shard_of(node), self.world.place_of(node));
+        self.work(shard).host(node);
+        let shard = &mut self.shards[shard];
+        &mut shard.hosts[shard.cells[place].host as usize].disk
     }
 
-    /// What the nodes told since this was asked last, in order.
+    /// What the nodes told since this was asked last: by moment, then by node, then in the order in
+    /// which it was told.
     pub fn take_events(&mut self) -> Vec<(NodeId, Instant, P::Event)> {
-        core::mem::take(&mut self.events)
+        let mut told = core::mem::take(&mut self.shards[0].told);
+        for shard in &mut self.shards[1..] {
+            told.append(&mut shard.told);
+        }
+        told.sort_by_key(|&(node, at, _)| (at, node));
+        told
     }
 
     /// What all nodes share.
@@ -248,71 +302,80 @@ impl<P: Protocol> Simulation<P> {
         &self.shared
     }
 
-    /// The hash of all inputs so far: the same seed gives the same, on every machine.
+    /// The hash of all inputs so far: the same seed gives the same, on every machine, on one core
+    /// or on several.
     #[must_use]
-    pub const fn trace_hash(&self) -> TraceHash {
-        self.trace
+    pub fn trace_hash(&self) -> TraceHash {
+        let hashes = self.shards.iter().map(|shard| shard.trace.0);
+        TraceHash(hashes.fold(0, u64::wrapping_add))
     }
 
     /// How many inputs were given so far.
     #[must_use]
-    pub const fn turns(&self) -> u64 {
-        self.turns
+    pub fn turns(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.turns).sum()
     }
 
     /// How many bytes have left all nodes so far.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.hosts.iter().map(|host| host.uplink.sent).sum()
+        self.nodes().map(|node| self.bytes_sent_by(node)).sum()
     }
 
     /// How many bytes have left a node so far.
     #[must_use]
     pub fn bytes_sent_by(&self, node: NodeId) -> u64 {
-        self.hosts[node.index()].uplink.sent
+        let host = self.host(node).map_or(0, |host| host.uplink.sent);
+        self.cell(node).bytes + host
     }
 
     /// The network's properties, which may be changed while it runs. (The latency of connections
     /// that are open stays.)
-    pub const fn network(&mut self) -> &mut crate::config::Network {
-        &mut self.config.network
+    pub const fn network(&mut self) -> &mut Network {
+        &mut self.world.config.network
     }
 
     /// Lives through the next tick in which anything happens, if it is not after `limit`: first
     /// what comes in, then the wakes, then what was planned.
     fn live(&mut self, limit: Tick) -> bool {
         let planned = self.script.first_key_value().map(|(&(tick, _), _)| tick);
-        let planned = planned.filter(|&tick| tick <= limit);
-        let mut batch = core::mem::take(&mut self.batch);
-        let popped = self.wheel.pop(planned.unwrap_or(limit), &mut batch);
-        let tick = popped.or(planned);
-        if let Some(tick) = tick {
-            self.tick = tick;
-            self.happen(&mut batch);
-            self.play(tick);
+        let next = self.shards.iter().filter_map(Shard::next).min();
+        let Some(tick) = next.into_iter().chain(planned).min() else {
+            return false;
+        };
+        if tick > limit {
+            return false;
         }
-        self.batch = batch;
-        tick.is_some()
+        self.world.prepare();
+        self.stand_at(tick);
+        // With several shards others may still have mail for the very next tick.
+        let alone = self.shards.len() == 1;
+        let open = if alone { Tick::NEVER } else { tick.next() };
+        for shard in 0..self.shards.len() {
+            self.work(shard).live(tick, open);
+        }
+        self.deliver_mail();
+        self.play(tick);
+        true
     }
 
-    fn happen(&mut self, batch: &mut Vec<Event<P::Message>>) {
-        if batch.len() > 1 {
-            batch.sort_unstable_by_key(|event| (event.at, event.from, event.order));
+    /// Lets all shards run at the same time up to `limit`, or to the next scene, if they may; tells
+    /// whether they did.
+    fn sprint_to(&mut self, limit: Tick) -> bool {
+        let Some(sprint) = self.sprint else {
+            return false;
+        };
+        let planned = self.script.first_key_value().map(|(&(tick, _), _)| tick);
+        let bytes = self.thrown || self.world.config.network.has_bytes();
+        let end = planned.unwrap_or(Tick::NEVER).min(limit.next());
+        let next = self.shards.iter().filter_map(Shard::next).min();
+        if bytes || !self.observers.is_empty() || next.is_none_or(|next| next >= end) {
+            return false;
         }
-        for event in batch.drain(..) {
-            if matches!(event.what, What::Wake) {
-                self.note_due(event.at);
-            } else {
-                self.happen_at(event);
-            }
-        }
-        // A turn of a wake may not make another node due in this tick, so the list is whole.
-        let mut due = core::mem::take(&mut self.due);
-        due.sort_unstable();
-        for node in due.drain(..) {
-            self.wake(node);
-        }
-        self.due = due;
+        self.world.prepare();
+        let last = sprint(&mut self.shards, &self.world, &self.shared, end);
+        self.stand_at(last);
+        true
     }
 
     fn play(&mut self, tick: Tick) {
@@ -323,10 +386,52 @@ impl<P: Protocol> Simulation<P> {
             scene(self);
         }
     }
-}
 
-/// From where the system takes the ports of connections that are opened (RFC 6335, section 6).
-pub(crate) const EPHEMERAL_PORTS: Range<u16> = 49_152..65_535;
+    /// Sets the clock, never back.
+    fn stand_at(&mut self, tick: Tick) {
+        self.tick = self.tick.max(tick);
+        for shard in &mut self.shards {
+            shard.tick = self.tick;
+        }
+    }
+
+    /// Brings what shards have for each other.
+    fn deliver_mail(&mut self) {
+        if self.shards.len() == 1 {
+            return;
+        }
+        for to in 0..self.shards.len() {
+            for from in 0..self.shards.len() {
+                let mut mail = core::mem::replace(&mut self.shards[from].outboxes[to], Mail::new());
+                self.shards[to].take_in(&mut mail);
+                self.shards[from].outboxes[to] = mail;
+            }
+        }
+    }
+
+    fn work(&mut self, shard: usize) -> Work<'_, P> {
+        Work {
+            shard: &mut self.shards[shard],
+            world: &self.world,
+            shared: Shared::Alone(&mut self.shared),
+            observers: &mut self.observers,
+        }
+    }
+
+    fn work_on(&mut self, node: NodeId) -> Work<'_, P> {
+        self.work(self.world.shard_of(node))
+    }
+
+    fn cell(&self, node: NodeId) -> &Cell<P> {
+        &self.shards[self.world.shard_of(node)].cells[self.world.place_of(node)]
+    }
+
+    fn host(&self, node: NodeId) -> Option<&Host> {
+        let shard = &self.shards[self.world.shard_of(node)];
+        let cell = &shard.cells[self.world.place_of(node)];
+        shard.hosts.get(cell.host as usize)
+    }
+}
 
 /// Says how to see a failure again.
 impl<P: Protocol> Drop for Simulation<P> {
@@ -342,30 +447,11 @@ impl<P: Protocol> fmt::Debug for Simulation<P> {
         write!(
             f,
             "replay: seed={} at={:?} turns={} trace={:016x} nodes={}",
-            self.config.seed.0,
+            self.world.config.seed.0,
             self.now().since(Instant::ZERO),
-            self.turns,
-            self.trace.0,
-            self.hosts.len(),
+            self.turns(),
+            self.trace_hash().0,
+            self.nodes,
         )
-    }
-}
-
-/// Where things are. Looked up only, never walked through, for its order is nobody's business.
-pub(crate) type Index<K, V> = HashMap<K, V, core::hash::BuildHasherDefault<FixedHasher>>;
-
-/// A hasher without a secret: the same on every run. Nothing here is an attacker's choice.
-#[derive(Debug, Default)]
-pub(crate) struct FixedHasher(u64);
-
-impl core::hash::Hasher for FixedHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
     }
 }

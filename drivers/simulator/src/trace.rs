@@ -2,9 +2,10 @@
 //!
 //! Each input is hashed with its moment, its node and the number of the turn, and the hashes are
 //! added up. A sum does not depend on the order of the inputs of different nodes in one tick, so
-//! it will stay the same when nodes are spread over cores; the turn's number keeps the order of
+//! it is the same when nodes are spread over cores; the turn's number keeps the order of
 //! the inputs of one node.
 
+use crate::chance::mix;
 use crate::engine::event::NodeId;
 use crate::engine::wheel::Tick;
 
@@ -36,45 +37,43 @@ pub(crate) enum Kind {
 pub(crate) struct Turn {
     pub(crate) tick: Tick,
     pub(crate) node: NodeId,
-    pub(crate) number: u64,
+    pub(crate) number: u32,
 }
 
 impl TraceHash {
-    /// Adds one input: `subject` is its connection or job, `len` its length.
-    pub(crate) fn add(&mut self, turn: Turn, kind: Kind, subject: u64, len: usize, bytes: &[u8]) {
-        let mut hash = mix(turn.tick.0, 0x9e37_79b9_7f4a_7c15);
-        hash = mix(hash ^ u64::from(turn.node.0), turn.number);
-        hash = mix(hash ^ subject, (len as u64) << 8 | kind as u64);
-        let prefix = &bytes[..bytes.len().min(PREFIX_LEN)];
-        let (words, rest) = prefix.as_chunks();
-        for &word in words {
-            hash = mix(hash, u64::from_le_bytes(word));
+    /// Adds one input: `subject` is what it is about, as its connection or its sender.
+    #[inline]
+    pub(crate) fn add(&mut self, turn: Turn, kind: Kind, subject: u64, bytes: &[u8]) {
+        let place = u64::from(turn.node.0) << 32 | u64::from(turn.number);
+        let mut hash = mix(turn.tick.0 << 8 | kind as u64, place);
+        hash = mix(hash, subject);
+        if !bytes.is_empty() {
+            hash = mix(hash, bytes.len() as u64);
+            let prefix = &bytes[..bytes.len().min(PREFIX_LEN)];
+            let (words, rest) = prefix.as_chunks();
+            for &word in words {
+                hash = mix(hash, u64::from_le_bytes(word));
+            }
+            for &byte in rest {
+                hash = mix(hash, u64::from(byte));
+            }
         }
-        for &byte in rest {
-            hash = mix(hash, u64::from(byte));
-        }
-        self.0 = self.0.wrapping_add(mix(hash, 0xd6e8_feb8_6659_fd93));
+        self.0 = self.0.wrapping_add(hash);
     }
-}
-
-/// Folds the 128-bit product of both, each first made odd enough not to vanish.
-const fn mix(a: u64, b: u64) -> u64 {
-    let product = ((a ^ 0xa076_1d64_78bd_642f) as u128) * ((b ^ 0xe703_7ed1_a0b4_28db) as u128);
-    (product as u64) ^ (product >> 64) as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hash(tick: u64, node: u32, number: u64, bytes: &[u8]) -> u64 {
+    fn hash(tick: u64, node: u32, number: u32, bytes: &[u8]) -> u64 {
         let mut trace = TraceHash(0);
         let turn = Turn {
             tick: Tick(tick),
             node: NodeId(node),
             number,
         };
-        trace.add(turn, Kind::Received, 1, bytes.len(), bytes);
+        trace.add(turn, Kind::Received, 1, bytes);
         trace.0
     }
 
@@ -102,7 +101,7 @@ mod tests {
                 node: NodeId(node),
                 number: 1,
             };
-            trace.add(turn, Kind::Wake, 0, 0, &[]);
+            trace.add(turn, Kind::Wake, 0, &[]);
         };
         let (mut one, mut other) = (TraceHash(0), TraceHash(0));
         add(&mut one, 1);

@@ -63,6 +63,12 @@ impl Endpoint {
         Ipv6Addr::from(self.address).to_canonical()
     }
 
+    /// Tells the address as IPv6 has it, an IPv4 address mapped into it.
+    #[must_use]
+    pub const fn octets(&self) -> [u8; 16] {
+        self.address
+    }
+
     /// Tells the port.
     #[must_use]
     pub const fn port(&self) -> u16 {

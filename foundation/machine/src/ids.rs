@@ -32,13 +32,16 @@ pub struct SlotId(pub u16);
 pub struct ChainId(pub u32);
 
 /// Gives out the ids of one node: a counter each, so none is used twice.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ids {
     conns: u64,
     jobs: u64,
 }
 
 impl Ids {
+    /// None was given out yet.
+    pub const NEW: Self = Self { conns: 0, jobs: 0 };
+
     /// Names a new connection.
     pub fn next_conn(&mut self) -> ConnId {
         self.conns += 1;

@@ -26,6 +26,16 @@ pub trait Streams {
     fn backlog(&self, conn: ConnId) -> usize;
 }
 
+/// A node that has no connections.
+#[derive(Debug, Clone, Copy)]
+pub struct NoStreams;
+
+impl Streams for NoStreams {
+    fn backlog(&self, _conn: ConnId) -> usize {
+        0
+    }
+}
+
 /// The node's only door to the world, open for the length of one input.
 ///
 /// Nothing happens while the node still speaks: each call notes an [`Effect`], and the driver

@@ -61,7 +61,7 @@ pub use effect::{Effect, Effects, Written};
 pub use endpoint::{Endpoint, EndpointError, Security, Target};
 pub use ids::{ChainId, ConnId, FileId, Ids, JobId, ListenerId, SlotId};
 pub use input::{CloseReason, Input, ResolveError, StreamInput};
-pub use io::{BACKLOG_HIGH, BACKLOG_LOW, Io, Streams};
+pub use io::{BACKLOG_HIGH, BACKLOG_LOW, Io, NoStreams, Streams};
 pub use prefetch::prefetch;
 pub use protocol::{Coming, Protocol, Wire};
 pub use rng::{Rng, Seed};

@@ -17,12 +17,19 @@ pub struct Turns {
 impl Turns {
     /// A node that has taken no input yet. `node` tells the nodes of one run apart.
     #[must_use]
-    pub fn new(seed: Seed, node: u64) -> Self {
+    pub const fn new(seed: Seed, node: u64) -> Self {
+        Self::resumed(seed, node, 0, Ids::NEW)
+    }
+
+    /// A node that has taken `count` inputs and used these ids: for a driver of so many nodes that
+    /// it keeps no more of each than what cannot be told.
+    #[must_use]
+    pub const fn resumed(seed: Seed, node: u64, count: u64, ids: Ids) -> Self {
         Self {
             seed,
             node,
-            turn: 0,
-            ids: Ids::default(),
+            turn: count,
+            ids,
         }
     }
 
@@ -30,6 +37,12 @@ impl Turns {
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.turn
+    }
+
+    /// The ids that the node has used.
+    #[must_use]
+    pub const fn ids(&self) -> Ids {
+        self.ids
     }
 
     /// Names a connection that a stranger opened.

@@ -1,5 +1,7 @@
 //! What waits in the queue.
 
+use core::num::NonZeroU32;
+
 use bytes::Bytes;
 use machine::{CloseReason, ConnId, Endpoint, JobId, ListenerId, ResolveError};
 
@@ -13,18 +15,64 @@ impl NodeId {
     }
 }
 
-/// Something that will happen at a node. All that nodes do to each other goes through events, and
-/// is under way for one tick at least; so the events of one tick do not depend on each other's
-/// order but at the same node, and nodes could be spread over cores.
+impl Order {
+    /// The order of the so-many-eth.
+    #[inline]
+    pub(crate) const fn of(count: u32) -> Self {
+        // One of 2^32 shares its number with its neighbour, which it never meets.
+        match NonZeroU32::new(count) {
+            Some(count) => Self(count),
+            None => Self(NonZeroU32::MAX),
+        }
+    }
+}
+
+impl Sleeper {
+    pub(crate) const fn new(node: NodeId) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(node.0))
+    }
+
+    pub(crate) const fn node(self) -> NodeId {
+        NodeId(self.0.get() - 1)
+    }
+}
+
+/// A datagram under way: what most events are, in a form as short as can be. Millions of them wait
+/// at once.
+#[derive(Debug)]
+pub(crate) struct Datagram<M> {
+    /// Where it goes.
+    pub(crate) at: NodeId,
+    /// Who sent it; the sender's endpoint follows from that.
+    pub(crate) from: NodeId,
+    /// The how-many-eth that `from` sent.
+    pub(crate) order: Order,
+    /// How many bytes it has on the wire.
+    pub(crate) len: u32,
+    /// What it says.
+    pub(crate) message: M,
+}
+
+/// Counts what a node sends. Events of one tick come to a node in the order of (sender, send
+/// order). It begins again after four thousand million, which nothing that is under way can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Order(NonZeroU32);
+
+/// A node that is to be woken, if its deadline still stands: as short as can be, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sleeper(NonZeroU32);
+
+/// Anything else that will happen at a node. All that nodes do to each other goes through events,
+/// and is under way for one tick at least; so the events of one tick do not depend on each other's
+/// order but at the same node, and nodes can be spread over cores.
 #[derive(Debug)]
 pub(crate) struct Event<M> {
     /// Where it happens.
     pub(crate) at: NodeId,
     /// Who sent it: the node itself, if it is its own affair.
     pub(crate) from: NodeId,
-    /// The how-many-eth that `from` sent: events of one tick come to a node in the order of
-    /// (sender, send order).
-    pub(crate) order: u64,
+    /// The how-many-eth that `from` sent.
+    pub(crate) order: Order,
     /// What it is.
     pub(crate) what: What<M>,
 }
@@ -32,19 +80,10 @@ pub(crate) struct Event<M> {
 /// What happens.
 #[derive(Debug)]
 pub(crate) enum What<M> {
-    /// The deadline, if it still stands.
-    Wake,
     /// The uplink is free for the next bytes.
     UplinkFree,
-    /// A datagram comes in.
-    Datagram {
-        /// The sender's endpoint.
-        from: Endpoint,
-        /// The value, or its bytes.
-        content: Content<M>,
-        /// How many bytes it has on the wire.
-        len: u32,
-    },
+    /// A datagram comes in that needs more words than a [`Datagram`].
+    Datagram(Box<Unusual<M>>),
     /// A packet of a stream comes in, or passes the queue of the downlink.
     Packet(Packet),
     /// A connection has something to tell its own node.
@@ -63,6 +102,31 @@ pub(crate) enum What<M> {
         /// The addresses.
         result: Result<Vec<Endpoint>, ResolveError>,
     },
+}
+
+/// A datagram whose sender's endpoint must be told, or that comes as bytes, or that has queued at
+/// the receiver's link.
+#[derive(Debug)]
+pub(crate) struct Unusual<M> {
+    /// The sender's endpoint, as the receiver sees it.
+    pub(crate) from: Endpoint,
+    /// The value, or its bytes.
+    pub(crate) content: Content<M>,
+    /// How many bytes it has on the wire.
+    pub(crate) len: u32,
+    /// Whether it must still pass the receiver's link.
+    pub(crate) passage: Passage,
+}
+
+/// Whether something must still pass the receiver's link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// It must.
+    Ahead,
+    /// It stands in the queue there.
+    Queued,
+    /// It came by no link.
+    Done,
 }
 
 /// What a datagram brings.
@@ -132,6 +196,11 @@ pub(crate) enum Notice {
         /// Counts the partitions.
         cut: u32,
     },
+    /// What the other side would say does not get through, since the cut with this number.
+    Unheard {
+        /// Counts the partitions.
+        cut: u32,
+    },
 }
 
 /// Where a node listens.
@@ -152,6 +221,15 @@ mod tests {
     #[test]
     fn events_are_small() {
         // Millions of them are under way at once.
-        assert!(size_of::<Event<Infallible>>() <= 80);
+        assert_eq!(size_of::<Option<Sleeper>>(), 4);
+        assert_eq!(size_of::<Option<Datagram<[u64; 3]>>>(), 16 + 24);
+        assert!(size_of::<Event<Infallible>>() <= 72);
+    }
+
+    #[test]
+    fn a_sleeper_is_the_node_it_was_made_of() {
+        for node in [0, 1, u32::MAX - 1] {
+            assert_eq!(Sleeper::new(NodeId(node)).node(), NodeId(node));
+        }
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use machine::{CloseReason, ConnId, DiskError, FileId, Instant, Protocol, Rng};
+use machine::{CloseReason, ConnId, DiskError, FileId, Instant, Protocol};
 
 use super::connection::{End, Interest, Peer};
 use super::queue::{Parcel, QUANTUM, Queue};
+use crate::chance::{Dice, Purpose};
 use crate::config::{Bandwidth, Cuts};
 use crate::engine::event::{NodeId, Notice, Packet, Segment, What};
 use crate::engine::wheel::{TICK_NANOS, Tick};
-use crate::simulation::Simulation;
+use crate::engine::work::Work;
 
 /// What leaves a node.
 #[derive(Debug)]
@@ -38,9 +39,6 @@ pub(crate) struct Downlink {
 
 /// How many bytes of datagrams may wait for the uplink; what comes then is dropped.
 const DATAGRAM_QUEUE: usize = 64 * 1024;
-
-/// Keeps the chance of cuts apart from the chance of nodes.
-const CUTS: u64 = 3 << 62;
 
 impl Uplink {
     pub(crate) const fn new(speed: Bandwidth) -> Self {
@@ -113,12 +111,12 @@ impl Downlink {
     }
 }
 
-impl<P: Protocol> Simulation<P> {
+impl<P: Protocol> Work<'_, P> {
     /// Lets the uplink work as far as it is free.
     pub(crate) fn pump(&mut self, id: NodeId) {
         let now = self.now();
         loop {
-            let uplink = &mut self.hosts[id.index()].uplink;
+            let uplink = &mut self.host(id).uplink;
             if uplink.ring.is_empty() {
                 return;
             }
@@ -129,7 +127,7 @@ impl<P: Protocol> Simulation<P> {
                 self.serve(id, conn);
             }
         }
-        let uplink = &mut self.hosts[id.index()].uplink;
+        let uplink = &mut self.host(id).uplink;
         if !uplink.armed {
             uplink.armed = true;
             let free = Tick::not_after(Instant::from_nanos(uplink.free_at));
@@ -140,8 +138,8 @@ impl<P: Protocol> Simulation<P> {
     /// Sends what one connection may send in one turn of the ring.
     fn serve(&mut self, id: NodeId, conn: ConnId) {
         let now = self.now();
-        let mut parcels = core::mem::take(&mut self.parcels);
-        let host = &mut self.hosts[id.index()];
+        let mut parcels = core::mem::take(&mut self.shard.parcels);
+        let host = self.host(id);
         let Some(end) = host.connections.get_mut(conn) else {
             return;
         };
@@ -174,7 +172,7 @@ impl<P: Protocol> Simulation<P> {
         for bytes in parcels.drain(..) {
             self.transmit_data(id, conn, peer, leaves, bytes);
         }
-        self.parcels = parcels;
+        self.shard.parcels = parcels;
         if flushed {
             self.notify(id, conn, Notice::Flushed);
         }
@@ -194,11 +192,11 @@ impl<P: Protocol> Simulation<P> {
         leaves: u64,
         mut bytes: Bytes,
     ) {
-        if self.config.network.cuts == Cuts::Anywhere {
-            let sent = self.hosts[id.index()].sent;
-            let mut rng = Rng::new(self.config.seed, CUTS | u64::from(id.0), sent);
-            while bytes.len() > 1 && rng.below(2) == 0 {
-                let at = 1 + rng.index(bytes.len() - 1).unwrap_or(0);
+        if self.world.config.network.cuts == Cuts::Anywhere {
+            let sent = self.cell(id).sent;
+            let mut dice = Dice::new(self.world.salt, Purpose::Cut, id.0, sent);
+            while bytes.len() > 1 && dice.below(2) == 0 {
+                let at = 1 + dice.below(bytes.len() as u64 - 1) as usize;
                 let part = bytes.split_to(at);
                 self.transmit(id, conn, peer, leaves, Segment::Data(part));
             }
@@ -208,8 +206,9 @@ impl<P: Protocol> Simulation<P> {
 
     /// Ends a connection whose payload cannot be read: the other side got part of it.
     fn give_up_sending(&mut self, id: NodeId, conn: ConnId, peer: Peer, file: FileId) {
-        let host = &mut self.hosts[id.index()];
-        let leaves = host.uplink.free_from(self.tick.instant());
+        let now = self.now();
+        let host = self.host(id);
+        let leaves = host.uplink.free_from(now);
         if let Some(end) = host.connections.get_mut(conn) {
             end.queue = Queue::default();
             if end.interest == Interest::Closed {
@@ -239,7 +238,12 @@ impl<P: Protocol> Simulation<P> {
 
     /// Tells a connection something of its own node's, with the next tick.
     pub(crate) fn notify(&mut self, id: NodeId, conn: ConnId, notice: Notice) {
-        self.post(self.tick.next(), id, id, What::Notice { conn, notice });
+        self.post(
+            self.shard.tick.next(),
+            id,
+            id,
+            What::Notice { conn, notice },
+        );
     }
 }
 

@@ -3,18 +3,15 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use machine::{
-    CloseReason, ConnId, Endpoint, FileSpan, Input, Instant, Protocol, StreamInput, Target,
-};
+use machine::{CloseReason, ConnId, Endpoint, FileSpan, Input, Protocol, StreamInput, Target};
 
 use super::connection::{End, Interest, Knock, Peer, Progress, Reading};
 use super::queue::Parcel;
-use crate::config::Reach;
-use crate::engine::event::{NodeId, Notice, Packet, Segment, Way, What};
+use crate::engine::event::{Listening, NodeId, Notice, Packet, Segment, Way, What};
 use crate::engine::wheel::Tick;
-use crate::simulation::{EPHEMERAL_PORTS, Simulation};
+use crate::engine::work::Work;
 
-impl<P: Protocol> Simulation<P> {
+impl<P: Protocol> Work<'_, P> {
     /// Begins to open a connection.
     pub(crate) fn connect(&mut self, id: NodeId, conn: ConnId, to: Target) {
         let endpoints = match to {
@@ -23,15 +20,15 @@ impl<P: Protocol> Simulation<P> {
         };
         let mut next = VecDeque::from(endpoints);
         let first = next.pop_front();
-        let to = first.unwrap_or_else(|| self.endpoint(id));
+        let to = first.unwrap_or_else(|| self.world.directory.endpoint(id));
         let progress = Progress::Opening(Box::new(Knock {
             to,
             next,
             attempt: 0,
         }));
-        let host = &mut self.hosts[id.index()];
+        let end = End::new(progress, self.world.config.network.window);
+        let host = self.host(id);
         let full = host.connections.len() >= host.connections_max;
-        let end = End::new(progress, self.config.network.window);
         host.connections.insert(conn, end);
         if full {
             self.notify(id, conn, Notice::Failed(CloseReason::TooMany));
@@ -52,7 +49,7 @@ impl<P: Protocol> Simulation<P> {
 
     /// Closes a connection in the name of its node; what was sent still leaves.
     pub(crate) fn close(&mut self, id: NodeId, conn: ConnId) {
-        let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
+        let Some(end) = self.host(id).connections.get_mut(conn) else {
             return;
         };
         if end.interest == Interest::Closed {
@@ -72,13 +69,13 @@ impl<P: Protocol> Simulation<P> {
     }
 
     pub(crate) fn pause(&mut self, id: NodeId, conn: ConnId) {
-        if let Some(end) = self.hosts[id.index()].connections.get_mut(conn) {
+        if let Some(end) = self.host(id).connections.get_mut(conn) {
             end.reading = Reading::Paused;
         }
     }
 
     pub(crate) fn resume(&mut self, id: NodeId, conn: ConnId) {
-        if let Some(end) = self.hosts[id.index()].connections.get_mut(conn) {
+        if let Some(end) = self.host(id).connections.get_mut(conn) {
             end.reading = Reading::Flows;
             if end.has_held() {
                 self.notify(id, conn, Notice::Resumed);
@@ -105,12 +102,12 @@ impl<P: Protocol> Simulation<P> {
             Segment::Data(bytes) => self.passes_downlink(id, conn, sender, Some(bytes)),
             Segment::Fin => self.passes_downlink(id, conn, sender, None),
             Segment::Queued(item) => {
-                self.hosts[id.index()].downlink.has_passed();
+                self.host(id).downlink.has_passed();
                 self.is_delivered(id, conn, sender, item);
             }
             Segment::Reset => self.is_reset(id, conn),
             Segment::Credit(bytes) => {
-                let host = &mut self.hosts[id.index()];
+                let host = self.host(id);
                 if let Some(end) = host.connections.get_mut(conn) {
                     end.room += i64::from(bytes);
                     host.uplink.enter_ring(conn, end);
@@ -122,7 +119,7 @@ impl<P: Protocol> Simulation<P> {
 
     /// A connection has something to tell its node.
     pub(crate) fn heed(&mut self, id: NodeId, conn: ConnId, notice: Notice) {
-        let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
+        let Some(end) = self.host(id).connections.get_mut(conn) else {
             return;
         };
         match notice {
@@ -143,25 +140,27 @@ impl<P: Protocol> Simulation<P> {
                 self.is_over(id, conn, CloseReason::TimedOut);
             }
             Notice::Stalled { .. } => {}
+            Notice::Unheard { cut } => self.stall(id, conn, cut),
         }
     }
 
     /// Says, behind all that was sent, that no more will follow, if so it is; and forgets the
     /// connection.
     pub(crate) fn finish_if_done(&mut self, id: NodeId, conn: ConnId) {
-        let host = &mut self.hosts[id.index()];
+        let now = self.now();
+        let host = self.host(id);
         if let Some(end) = host.connections.get_mut(conn)
             && end.is_done()
             && let Some(peer) = end.peer()
         {
-            let leaves = host.uplink.free_from(self.tick.instant());
+            let leaves = host.uplink.free_from(now);
             host.connections.remove(conn);
             self.transmit(id, conn, peer, leaves, Segment::Fin);
         }
     }
 
     fn send(&mut self, id: NodeId, conn: ConnId, parcel: Parcel) {
-        let host = &mut self.hosts[id.index()];
+        let host = self.host(id);
         if let Some(end) = host.connections.get_mut(conn)
             && end.interest == Interest::Kept
         {
@@ -173,56 +172,44 @@ impl<P: Protocol> Simulation<P> {
     /// Asks the host of an endpoint for a connection.
     fn knock(&mut self, id: NodeId, conn: ConnId, to: Endpoint, attempt: u32) {
         let now = self.now();
-        let timeout = Tick::not_before(now + self.config.network.connect_timeout);
+        let timeout = Tick::not_before(now + self.world.config.network.connect_timeout);
         let notice = Notice::NoAnswer { attempt };
         self.post(timeout, id, id, What::Notice { conn, notice });
-        let Some(&node) = self.network.addresses.get(&to.ip()) else {
+        let directory = &self.world.directory;
+        let Some(node) = directory.host(to) else {
             return;
         };
-        let from = self.source(id, to).with_port(self.next_port(id));
+        let port = self.host(id).take_port();
+        let from = directory.source(id, to).with_port(port);
         let peer = Peer {
             node,
             conn: ConnId(0),
-            latency: self.latency(id, node),
+            latency: self.world.latency(id, node),
         };
         let way = Box::new(Way { from, to });
         self.transmit(id, conn, peer, now.as_nanos(), Segment::Open(way));
-    }
-
-    fn next_port(&mut self, id: NodeId) -> u16 {
-        let host = &mut self.hosts[id.index()];
-        let port = host.next_port;
-        host.next_port = if port + 1 < EPHEMERAL_PORTS.end {
-            port + 1
-        } else {
-            EPHEMERAL_PORTS.start
-        };
-        port
     }
 
     /// A stranger asks for a connection.
     fn is_knocked_at(&mut self, id: NodeId, sender: Peer, way: &Way) {
         let now = self.now().as_nanos();
         let stranger = Peer {
-            latency: self.latency(id, sender.node),
+            latency: self.world.latency(id, sender.node),
             ..sender
         };
-        let listening = self.network.listening.get(&way.to).copied();
-        let host = listening.map(|listening| (listening, &mut self.hosts[listening.node.index()]));
-        let willing = host.filter(|(_, host)| {
-            host.node.is_some()
-                && host.reach == Reach::Open
-                && host.connections.len() < host.connections_max
-        });
-        let Some((listening, host)) = willing else {
+        let window = self.world.config.network.window;
+        let lives = self.cell(id).node.is_some();
+        let listening = self.world.directory.listening(way.to);
+        let listening = listening.filter(|listening| lives && listening.node == id);
+        let host = self.host(id);
+        let Some(Listening { listener, .. }) = listening.filter(|_| host.is_willing()) else {
             return self.transmit(id, ConnId(0), stranger, now, Segment::Refused);
         };
-        let id = listening.node;
-        let conn = host.turns.accept();
-        let end = End::new(Progress::Open(stranger), self.config.network.window);
+        let conn = host.ids.next_conn();
+        let end = End::new(Progress::Open(stranger), window);
         host.connections.insert(conn, end);
         self.transmit(id, conn, stranger, now, Segment::Opened);
-        let (from, listener) = (way.from, listening.listener);
+        let from = way.from;
         self.tell(id, conn, StreamInput::Accepted { from, listener });
     }
 
@@ -230,10 +217,10 @@ impl<P: Protocol> Simulation<P> {
     fn is_opened(&mut self, id: NodeId, conn: ConnId, sender: Peer) {
         let now = self.now().as_nanos();
         let peer = Peer {
-            latency: self.latency(id, sender.node),
+            latency: self.world.latency(id, sender.node),
             ..sender
         };
-        let host = &mut self.hosts[id.index()];
+        let host = self.host(id);
         let Some(end) = host.connections.get_mut(conn) else {
             return self.transmit(id, conn, peer, now, Segment::Reset);
         };
@@ -253,7 +240,7 @@ impl<P: Protocol> Simulation<P> {
 
     /// This address did not answer as wished: the next one may.
     fn has_failed(&mut self, id: NodeId, conn: ConnId, reason: CloseReason) {
-        let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
+        let Some(end) = self.host(id).connections.get_mut(conn) else {
             return;
         };
         let Progress::Opening(knock) = &mut end.progress else {
@@ -274,7 +261,7 @@ impl<P: Protocol> Simulation<P> {
     fn passes_downlink(&mut self, id: NodeId, conn: ConnId, sender: Peer, item: Option<Bytes>) {
         let now = self.now();
         let len = item.as_ref().map_or(0, Bytes::len);
-        match self.hosts[id.index()].downlink.pass(now, len) {
+        match self.host(id).downlink.pass(now, len) {
             None => self.is_delivered(id, conn, sender, item),
             Some(tick) => {
                 let packet = Packet {
@@ -291,11 +278,11 @@ impl<P: Protocol> Simulation<P> {
     /// Bytes, or the end, have arrived.
     fn is_delivered(&mut self, id: NodeId, conn: ConnId, sender: Peer, item: Option<Bytes>) {
         let now = self.now().as_nanos();
-        let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
+        let Some(end) = self.host(id).connections.get_mut(conn) else {
             // Whoever sends to a connection that is gone learns it; a last word needs no answer.
             if item.is_some() && sender.node != id {
                 let peer = Peer {
-                    latency: self.latency(id, sender.node),
+                    latency: self.world.latency(id, sender.node),
                     ..sender
                 };
                 self.transmit(id, conn, peer, now, Segment::Reset);
@@ -312,7 +299,7 @@ impl<P: Protocol> Simulation<P> {
 
     /// Gives the node what was held back while it paused.
     fn read_on(&mut self, id: NodeId, conn: ConnId) {
-        while let Some(end) = self.hosts[id.index()].connections.get_mut(conn)
+        while let Some(end) = self.host(id).connections.get_mut(conn)
             && end.reading == Reading::Flows
             && let Some(item) = end.take_held()
         {
@@ -334,11 +321,12 @@ impl<P: Protocol> Simulation<P> {
     /// Grants the other side as many bytes as were read, in portions of a quarter of the window.
     fn credit(&mut self, id: NodeId, conn: ConnId, bytes: usize) {
         let now = self.now().as_nanos();
-        let Some(end) = self.hosts[id.index()].connections.get_mut(conn) else {
+        let portion = self.world.config.network.window / 4;
+        let Some(end) = self.host(id).connections.get_mut(conn) else {
             return;
         };
         end.uncredited += u32::try_from(bytes).expect("a window's worth at most");
-        if end.uncredited >= self.config.network.window / 4
+        if end.uncredited >= portion
             && let Some(peer) = end.peer()
         {
             let credit = core::mem::take(&mut end.uncredited);
@@ -348,7 +336,7 @@ impl<P: Protocol> Simulation<P> {
 
     /// The other side broke the connection. If it had said its last word before, that stands.
     fn is_reset(&mut self, id: NodeId, conn: ConnId) {
-        let end = self.hosts[id.index()].connections.get_mut(conn);
+        let end = self.host(id).connections.get_mut(conn);
         if end.is_some_and(|end| !end.has_held_the_end()) {
             self.is_over(id, conn, CloseReason::Reset);
         }
@@ -356,7 +344,7 @@ impl<P: Protocol> Simulation<P> {
 
     /// Ends a connection, and tells the node if it still wanted it.
     fn is_over(&mut self, id: NodeId, conn: ConnId, reason: CloseReason) {
-        let end = self.hosts[id.index()].connections.get_mut(conn);
+        let end = self.host(id).connections.get_mut(conn);
         let interest = end.map(|end| end.interest);
         self.forget(id, conn);
         if interest == Some(Interest::Kept) {
@@ -365,20 +353,6 @@ impl<P: Protocol> Simulation<P> {
     }
 
     fn tell(&mut self, id: NodeId, conn: ConnId, input: StreamInput) {
-        self.turn(id, Input::Stream { conn, input });
-    }
-
-    /// Tells how long a message is under way, in nanoseconds.
-    pub(crate) fn latency(&self, one: NodeId, other: NodeId) -> u64 {
-        let latency = self.config.network.latency;
-        let latency = latency.between(self.config.seed, one.0, other.0);
-        (Instant::ZERO + latency).as_nanos()
-    }
-
-    /// The endpoint from which a node speaks to another: of the same family, if it has one.
-    pub(crate) fn source(&self, id: NodeId, to: Endpoint) -> Endpoint {
-        let addresses = &self.hosts[id.index()].addresses;
-        let same = |from: &&Endpoint| from.ip().is_ipv4() == to.ip().is_ipv4();
-        addresses.iter().find(same).copied().unwrap_or(addresses[0])
+        self.turn(id, Input::Stream { conn, input }, 0);
     }
 }

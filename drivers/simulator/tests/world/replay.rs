@@ -7,7 +7,8 @@ use std::rc::Rc;
 use crate::talk::{Heard, Talker, Tell};
 use machine::Seed;
 use simulator::{
-    Bandwidth, Chance, Config, Cuts, Form, Latency, NodeConfig, Simulation, TraceHash, endpoint,
+    Bandwidth, Chance, Config, Cuts, Form, Latency, NodeConfig, NodeId, Simulation, TraceHash,
+    endpoint,
 };
 
 /// A world with a bit of everything.
@@ -28,7 +29,13 @@ fn world(seed: Seed) -> Config {
 
 /// Streams, datagrams, wakes, a crash and a partition among twelve nodes.
 fn play(config: Config, run: impl FnOnce(&mut Simulation<Talker>)) -> Simulation<Talker> {
-    let mut simulation = Simulation::new(config, ());
+    play_in(Simulation::new(config, ()), run)
+}
+
+fn play_in(
+    mut simulation: Simulation<Talker>,
+    run: impl FnOnce(&mut Simulation<Talker>),
+) -> Simulation<Talker> {
     let nodes: Vec<_> = (0..12)
         .map(|number| {
             let speed = Bandwidth::bits_a_second(1_000_000 + 100_000 * u64::from(number));
@@ -104,6 +111,50 @@ fn how_it_is_run_and_who_looks_on_changes_nothing() {
     assert_eq!(whole.trace_hash(), stepped.trace_hash());
     // The first commands came before the observer did.
     assert_eq!(watched.get() + 36, stepped.turns());
+}
+
+#[test]
+fn shards_tell_the_story_of_one() {
+    // With damage messages come as bytes, and the shards work in turn; without, at the same time.
+    let mut undamaged = world(Seed(8));
+    undamaged.network.damage = Chance::NEVER;
+    undamaged.network.duplication = Chance::NEVER;
+    for config in [undamaged, world(Seed(8))] {
+        let mut stories = (1..=5).map(|shards| {
+            let simulation = Simulation::sharded(config.clone(), (), shards);
+            let mut simulation = play_in(simulation, |simulation| {
+                simulation.run_for(Duration::from_secs(20));
+            });
+            let (trace, turns) = (simulation.trace_hash(), simulation.turns());
+            (
+                trace,
+                turns,
+                simulation.bytes_sent(),
+                simulation.take_events(),
+            )
+        });
+        let one = stories.next().expect("one shard");
+        for (shards, story) in (2..).zip(stories) {
+            assert_eq!(one, story, "one shard and {shards}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a scoped thread panicked")]
+fn a_panic_in_one_shard_ends_all() {
+    let mut simulation = Simulation::sharded(Config::new(Seed(1)), (), 2);
+    for number in 0..2 {
+        simulation.add(Talker::default(), NodeConfig::at(endpoint(number)));
+    }
+    // The disk of a node without slots takes nothing.
+    let put = Tell::Put {
+        slot: machine::SlotId(0),
+        at: 0,
+        bytes: bytes::Bytes::new(),
+    };
+    simulation.command(NodeId(1), Tell::Later(Box::new(put)));
+    simulation.run_for(Duration::from_secs(5));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(crate) struct Talker {
     /// A wake every second counts them down.
     pub(crate) wakes: u32,
     pub(crate) deadline: Option<Instant>,
+    /// What it does at the next wake.
+    pub(crate) later: Option<Tell>,
 }
 
 /// What to do.
@@ -38,6 +40,8 @@ pub(crate) enum Tell {
     Disk(DiskWork),
     /// Wakes so many times, each after a random time.
     Wakes(u32),
+    /// Does something when it wakes, after a random time.
+    Later(Box<Self>),
 }
 
 /// What happened.
@@ -103,6 +107,9 @@ impl Protocol for Talker {
             },
             Input::Wake => {
                 io.emit(Heard::Woken);
+                if let Some(tell) = self.later.take() {
+                    self.told(tell, io);
+                }
                 self.sleep(io);
             }
             Input::Resolved { .. } => {}
@@ -132,6 +139,11 @@ impl Talker {
             Tell::Put { slot, at, bytes } => io.put(slot, at, bytes),
             Tell::Disk(work) => {
                 io.disk(work);
+            }
+            Tell::Later(tell) => {
+                self.later = Some(*tell);
+                self.wakes = 1;
+                self.sleep(io);
             }
             Tell::Wakes(count) => {
                 self.wakes = count;

@@ -1,0 +1,95 @@
+//! What happens in one tick: first what comes in, then the wakes.
+
+use machine::{Coming, Protocol, prefetch};
+
+use super::event::{Event, NodeId, Order};
+use super::wheel::Tick;
+use super::work::Work;
+
+/// How many turns ahead a node's record is asked for: as long as memory takes to answer.
+const RECORD_AHEAD: usize = 24;
+
+/// How many turns ahead a node is told what is coming, so that it can ask for what its record
+/// points at: by then the record has come.
+const CONTENT_AHEAD: usize = 10;
+
+impl<P: Protocol> Work<'_, P> {
+    /// Lives through a tick. No datagram of another shard arrives before `open`.
+    pub(crate) fn live(&mut self, tick: Tick, open: Tick) {
+        self.shard.tick = tick;
+        let closed = tick.after(self.world.lookahead).min(open);
+        self.shard.inbox.line_up(tick, closed);
+        self.shard.sleepers.take(tick, &mut self.shard.due);
+        for index in 0..RECORD_AHEAD {
+            self.expect_sleeper(index);
+        }
+        let mut events = core::mem::take(&mut self.shard.batch);
+        self.shard.events.take(tick, &mut events);
+        if events.is_empty() {
+            self.deliver_while(tick, |_| true);
+        } else {
+            events.sort_unstable_by_key(Event::key);
+            for event in events.drain(..) {
+                let key = event.key();
+                self.deliver_while(tick, |datagram| datagram < key);
+                self.happen(event);
+            }
+            self.deliver_while(tick, |_| true);
+        }
+        self.shard.batch = events;
+        self.wake_all();
+    }
+
+    /// Delivers the datagrams of this tick, up to the first whose key does not please.
+    #[inline]
+    fn deliver_while(&mut self, tick: Tick, pleases: impl Fn((NodeId, NodeId, Order)) -> bool) {
+        while let Some(first) = self.shard.inbox.first(tick)
+            && pleases(first.key())
+        {
+            let Some(datagram) = self.shard.inbox.pop(tick) else {
+                return;
+            };
+            if let Some(later) = self.shard.inbox.ahead(RECORD_AHEAD)
+                && let Some(cell) = self.shard.cells.get(self.world.place_of(later.at))
+            {
+                prefetch(cell);
+            }
+            if let Some(soon) = self.shard.inbox.ahead(CONTENT_AHEAD)
+                && let Some(cell) = self.shard.cells.get(self.world.place_of(soon.at))
+                && let Some(node) = &cell.node
+            {
+                node.expect(Coming::Message(&soon.message), self.shared.see());
+            }
+            self.datagram_arrives(datagram);
+        }
+    }
+
+    /// Wakes whose deadline has come. A turn of a wake may not make another node due in this tick,
+    /// so the list is whole.
+    fn wake_all(&mut self) {
+        let mut index = 0;
+        while let Some(&sleeper) = self.shard.due.get(index) {
+            self.expect_sleeper(index + RECORD_AHEAD);
+            if let Some(soon) = self.shard.due.get(index + CONTENT_AHEAD)
+                && let Some(cell) = self.shard.cells.get(self.world.place_of(soon.node()))
+                && cell.armed == self.shard.tick
+                && let Some(node) = &cell.node
+            {
+                node.expect(Coming::Wake, self.shared.see());
+            }
+            self.wake(sleeper.node());
+            index += 1;
+        }
+        self.shard.due.clear();
+    }
+
+    /// Asks for the record of a node that is due.
+    #[inline]
+    fn expect_sleeper(&self, index: usize) {
+        if let Some(sleeper) = self.shard.due.get(index)
+            && let Some(cell) = self.shard.cells.get(self.world.place_of(sleeper.node()))
+        {
+            prefetch(cell);
+        }
+    }
+}
