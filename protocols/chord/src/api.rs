@@ -1,0 +1,224 @@
+//! All that a user of this crate sees: what a node can be asked, what it tells, how a ring is set up.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use keyspace::{Id, Space};
+use machine::Endpoint;
+
+use crate::contacts::{Contact, Contacts};
+
+/// What the nodes of one driver share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Whom they know.
+    pub contacts: Contacts,
+    /// How their ring is set up.
+    pub config: Config,
+}
+
+/// How a ring is set up; the same for all its nodes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The ring's points.
+    pub space: Space,
+    /// How many successors each member keeps: the r of the papers, 2 log2 N. More than 26 do not
+    /// fit into a datagram, and are for simulations that pass messages as values.
+    pub successors: usize,
+    /// Which short cuts it keeps.
+    pub fingers: Fingers,
+    /// How many candidates an answer names, 1 to 3.
+    pub candidates: u8,
+    /// How neighbours are kept.
+    pub rules: Rules,
+    /// How often a member makes sure of its successors.
+    pub stabilise: Period,
+    /// How soon it does so again after a change.
+    pub stabilise_soon: Duration,
+    /// How often it looks up one of its fingers.
+    pub fix_finger: Period,
+    /// How long it waits for an answer.
+    pub patience: Patience,
+    /// How many times neighbours are asked before they count as dead.
+    pub attempts: u8,
+    /// What follows when somebody does not answer.
+    pub suspicion: Suspicion,
+    /// When a lookup is given up.
+    pub lookup_timeout: Duration,
+    /// How many lookups a member has under way at a time; more are refused.
+    pub lookups_max: usize,
+}
+
+/// A time between two lengths, drawn anew each time so that members do not fall into step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// The least.
+    pub min: Duration,
+    /// The greatest.
+    pub max: Duration,
+}
+
+/// Which short cuts a member keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fingers {
+    /// None: lookups go along the successor lists.
+    None,
+    /// The successor of each point at a distance of a power of two.
+    Exact,
+}
+
+/// How neighbours are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// As proven correct (spec section 7).
+    Corrected,
+    /// As first published, which can lose nodes and break the ring (spec sections 5 and 6): the
+    /// negative control of tests.
+    Original,
+}
+
+/// How long to wait for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Always the same.
+    Fixed(Duration),
+    /// As long as answers have taken so far: the mean and four deviations (RFC 6298), between
+    /// 200 ms and 3 s; 1 s before the first.
+    Measured,
+}
+
+/// What follows when somebody does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// It is struck from the tables and not asked for a while: 60 s, doubling up to 960 s.
+    Quarantine,
+    /// The lookup goes another way, and that is all: for experiments with stale tables.
+    Forgive,
+}
+
+/// A lookup of this node, numbered by its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LookupId(pub u32);
+
+/// What a user may ask of a node. A host of several virtual nodes does it with the first of them,
+/// but for joining and leaving, which all do.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Begin a ring.
+    Create,
+    /// Join the ring of the node at this address.
+    Join(Endpoint),
+    /// Find out who owns a key.
+    Lookup {
+        /// Its number.
+        lookup: LookupId,
+        /// The key.
+        key: Id,
+    },
+}
+
+/// What a node tells its user.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// We are a member of the ring.
+    Joined,
+    /// We cannot join: nobody answers there, or our id is taken.
+    NotJoined(NotJoined),
+    /// All our successors are gone; we look for the ring from other nodes that we know.
+    Adrift,
+    /// A lookup ended.
+    Found(Box<Found>),
+    /// A lookup found nobody.
+    NotFound {
+        /// Which one.
+        lookup: LookupId,
+        /// Why.
+        why: NotFound,
+    },
+}
+
+/// Why a node is not in a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotJoined {
+    /// Nobody answers at that address.
+    #[error("nobody answers at {0}")]
+    NoAnswer(Endpoint),
+    /// Somebody answers, but the ring could not be found through it.
+    #[error("the ring could not be found")]
+    NoRing,
+    /// Another node has our id.
+    #[error("another node has this id")]
+    IdTaken,
+}
+
+/// Why a lookup found nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    /// We are not in a ring.
+    #[error("this node is not in a ring")]
+    NotMember,
+    /// Nobody was left to ask, or it took too long.
+    #[error("nobody on the way answers")]
+    NoWay,
+    /// Too many lookups are under way.
+    #[error("too many lookups are under way")]
+    TooMany,
+}
+
+/// What a lookup found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which lookup.
+    pub lookup: LookupId,
+    /// The key.
+    pub key: Id,
+    /// Its owner, and up to two who follow it.
+    pub owners: Vec<Contact>,
+    /// How many nodes answered on the way: those that the lookup was forwarded to.
+    pub hops: u16,
+    /// How many did not.
+    pub timeouts: u16,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Period {
+    /// A mean, half of it more or less: what the papers' experiments draw.
+    #[must_use]
+    pub const fn about(mean: Duration) -> Self {
+        let half = mean.checked_div(2).expect("two is not zero");
+        Self {
+            min: half,
+            max: mean.saturating_add(half),
+        }
+    }
+}
+
+impl Config {
+    /// The ring of live nodes (spec section 12).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            space: Space::FULL,
+            successors: 16,
+            fingers: Fingers::Exact,
+            candidates: 3,
+            rules: Rules::Corrected,
+            stabilise: Period::about(Duration::from_secs(10)),
+            stabilise_soon: Duration::from_secs(1),
+            fix_finger: Period::about(Duration::from_secs(8)),
+            patience: Patience::Measured,
+            attempts: 3,
+            suspicion: Suspicion::Quarantine,
+            lookup_timeout: Duration::from_secs(15),
+            lookups_max: 1024,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

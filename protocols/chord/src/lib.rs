@@ -1,0 +1,71 @@
+//! Chord as a pure state machine: a ring that finds the keeper of any key.
+//!
+//! # What it is
+//!
+//! Where is the node that keeps a given key, among a million that come and go, with nobody in
+//! charge? Chord (Stoica, Morris, Karger, Kaashoek, Balakrishnan, SIGCOMM 2001) puts nodes and
+//! keys on one ring of 2^160 points, by SHA-1. A key belongs to the first node at or after it, its
+//! *successor*. Each node knows those who follow it, its *successor list*, and, as short cuts, a
+//! node at each distance of a power of two, its *fingers*: so every hop halves the way that is
+//! left, and any key is found in about half of log2 N hops.
+//!
+//! As long as the successor lists are right, all keys are found; fingers only make it fast. As
+//! first published, the rules that keep the lists right were wrong: Pamela Zave showed ways in
+//! which each of them breaks the ring ("Reasoning about Identifier Spaces: How to Make Chord
+//! Correct", 2017). The rules here are those that she proved.
+//!
+//! # The life of a node
+//!
+//! ```text
+//!  Command::Join ─▶ Joining: greet, look for our place, fetch the successor's list
+//!                      │
+//!         ring small?  ├──▶ Small: the eldest keeps the list of all
+//!                      ▼                  │ r + 1 members
+//!                   Member ◀──────────────┘
+//!                      │ every 10 s: stabilise; every 8 s: fix a finger
+//!                      ├── lookups: ask who is nearer, hop by hop
+//!                      ▼
+//!                   Adrift: all successors dead ─▶ Joining again
+//! ```
+//!
+//! # Where to read on
+//!
+//! | room | what stands there |
+//! |---|---|
+//! | [`api`] | what a user can ask and is told |
+//! | [`node`], [`member`] | who handles what |
+//! | [`wire`] | messages and bytes |
+//! | [`contacts`] | other nodes, each as a number of four bytes |
+//! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
+//! | `stabilise`, `join`, `small_ring` | how the tables are kept |
+//! | `searches`, `answering` | both ends of a lookup |
+//! | [`converged`] | for experiments: rings in their final form |
+//!
+//! Who may say what is not proven yet: ids are believed as they are told (spec section 13.3).
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod answering;
+pub mod api;
+pub mod contacts;
+pub mod converged;
+pub mod finger_table;
+mod join;
+pub mod member;
+pub mod neighbours;
+pub mod node;
+pub mod routing;
+mod rpc;
+mod searches;
+mod small_ring;
+mod stabilise;
+mod suspects;
+pub mod wire;
+
+pub use api::{Command, Config, Event, Shared};
+pub use contacts::{Contact, Contacts, Reference};
+pub use converged::Converged;
+pub use node::Node;

@@ -1,0 +1,375 @@
+//! A member of the ring: its place, its tables, and what it is doing.
+//!
+//! The fields stand in the order in which they are touched: in a large simulation nothing costs as
+//! much as fetching them. What few members have at a time stands aside, behind one pointer.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use machine::{Endpoint, Instant, Io, prefetch};
+
+use crate::api::{Command, Event, NotFound, Shared, Suspicion};
+use crate::contacts::{Contact, Contacts};
+use crate::finger_table::{FingerTable, Row};
+use crate::join::Join;
+use crate::neighbours::Neighbours;
+use crate::node::{Node, answer, refuse};
+use crate::rpc::{RoundTrips, Rpc};
+use crate::searches::{Purpose, Searches};
+use crate::small_ring::SmallRing;
+use crate::stabilise::Upkeep;
+use crate::suspects::Suspects;
+use crate::wire::{Body, Error, Message};
+
+/// A moment that never comes.
+pub(crate) const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
+/// One place on the ring.
+#[derive(Debug)]
+pub struct Member {
+    /// The earliest of the moments below, and of those in the boxes.
+    wake: Instant,
+    pub(crate) near: Neighbours,
+    pub(crate) standing: Standing,
+    /// Its number among the virtual nodes of its host.
+    pub(crate) number: u8,
+    pub(crate) trips: RoundTrips,
+    /// When to make sure of the successors.
+    pub(crate) stabilise_at: Instant,
+    /// When to look up a finger.
+    pub(crate) fix_at: Instant,
+    /// Lookups under way.
+    pub(crate) searches: Option<Box<Searches>>,
+    /// What is being done about the neighbours.
+    pub(crate) upkeep: Upkeep,
+    /// Who notified us while that was being done.
+    pub(crate) waiting: [Option<Contact>; 2],
+    pub(crate) fingers: FingerTable,
+    pub(crate) aside: Option<Box<Aside>>,
+}
+
+/// How a member stands to the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in no ring.
+    Outside,
+    /// It looks for its place.
+    Joining,
+    /// It is in a ring of so few that all know all.
+    Small,
+    /// It is a member as the papers have it.
+    Member,
+}
+
+/// What few members have at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    pub(crate) suspects: Suspects,
+    pub(crate) join: Option<Join>,
+    pub(crate) small: Option<SmallRing>,
+}
+
+impl Member {
+    pub(crate) fn new(number: u8, place: Contact, contacts: &Contacts) -> Self {
+        Self {
+            wake: NEVER,
+            near: Neighbours::alone(place, contacts),
+            standing: Standing::Outside,
+            number,
+            trips: RoundTrips::default(),
+            stabilise_at: NEVER,
+            fix_at: NEVER,
+            searches: None,
+            upkeep: Upkeep::Idle,
+            waiting: [None; 2],
+            fingers: FingerTable::new(),
+            aside: None,
+        }
+    }
+
+    /// A member that has its place already.
+    pub(crate) fn settled(near: Neighbours, fingers: FingerTable, first: [Instant; 2]) -> Self {
+        let [stabilise_at, fix_at] = first;
+        Self {
+            wake: stabilise_at.min(fix_at),
+            near,
+            standing: Standing::Member,
+            number: 0,
+            trips: RoundTrips::default(),
+            stabilise_at,
+            fix_at,
+            searches: None,
+            upkeep: Upkeep::Idle,
+            waiting: [None; 2],
+            fingers,
+            aside: None,
+        }
+    }
+
+    /// Its neighbours, to look at.
+    #[must_use]
+    pub const fn neighbours(&self) -> &Neighbours {
+        &self.near
+    }
+
+    /// Its fingers, to look at.
+    #[must_use]
+    pub const fn fingers(&self) -> &FingerTable {
+        &self.fingers
+    }
+
+    /// How it stands to the ring.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        (self.wake != NEVER).then_some(self.wake)
+    }
+
+    pub(crate) fn command(&mut self, command: &Command, io: &mut Io<'_, Node>) {
+        match *command {
+            Command::Create => self.found_ring(io),
+            Command::Join(endpoint) => self.begin_join(endpoint, io),
+            Command::Lookup { lookup, key } => match self.standing {
+                Standing::Small | Standing::Member => {
+                    self.search(key, Purpose::User(lookup), io);
+                }
+                Standing::Outside | Standing::Joining => {
+                    let why = NotFound::NotMember;
+                    io.emit(Event::NotFound { lookup, why });
+                }
+            },
+        }
+        self.rearm();
+    }
+
+    pub(crate) fn wake_up(&mut self, io: &mut Io<'_, Node>) {
+        let now = io.now();
+        if self.wake > now {
+            return;
+        }
+        if self.upkeep.deadline() <= now {
+            self.upkeep_timed_out(io);
+        }
+        if self
+            .searches
+            .as_ref()
+            .is_some_and(|searches| searches.wake <= now)
+        {
+            self.searches_timed_out(io);
+        }
+        if self.stabilise_at <= now {
+            self.stabilise(io);
+        }
+        if self.fix_at <= now {
+            self.fix_finger(io);
+        }
+        if self.aside.is_some() {
+            self.join_timed_out(io);
+            self.small_ring_timed_out(io);
+        }
+        self.rearm();
+    }
+
+    /// Takes a datagram in; tells whether it was of any use.
+    pub(crate) fn message(
+        &mut self,
+        from: Endpoint,
+        message: Message,
+        io: &mut Io<'_, Node>,
+    ) -> bool {
+        let used = if message.body.is_answer() {
+            self.answered(message, io)
+        } else {
+            self.asked(from, &message, io);
+            true
+        };
+        self.rearm();
+        used
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "questions and answers are one enum, and only questions come here"
+    )]
+    fn asked(&mut self, from: Endpoint, question: &Message, io: &mut Io<'_, Node>) {
+        let is_member = matches!(self.standing, Standing::Small | Standing::Member);
+        match &question.body {
+            Body::Ping => answer(from, question, Body::Pong(self.near.me()), io),
+            Body::SmallRing(page) => self.small_ring_asked(from, question, page, io),
+            _ if !is_member => refuse(from, question, Error::NotMember, io),
+            Body::FindNext(wanted) => {
+                let found = self.find_next(*wanted, &[], io);
+                answer(from, question, found, io);
+            }
+            Body::FindNextWithout(exclusion) => {
+                let found = self.find_next(exclusion.wanted, &exclusion.excluded, io);
+                answer(from, question, found, io);
+            }
+            Body::AskNeighbours => {
+                let around = Body::Neighbours(Box::new(self.neighbourhood()));
+                answer(from, question, around, io);
+            }
+            Body::AskList => {
+                let list = self.list_for_others();
+                answer(from, question, list, io);
+            }
+            Body::AskFingers => {
+                let fingers = self.fingers.entries().iter().flatten().copied();
+                let fingers = fingers.take(crate::wire::LIST_MAX - 4).collect();
+                answer(from, question, Body::Fingers(fingers), io);
+            }
+            Body::Notify(notifier) => {
+                if io.shared().contacts.endpoint(*notifier) == from {
+                    self.notified(*notifier, io);
+                    answer(from, question, Body::Notified, io);
+                }
+            }
+            _ => refuse(from, question, Error::Unsupported, io),
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "questions and answers are one enum, and only answers come here"
+    )]
+    fn answered(&mut self, message: Message, io: &mut Io<'_, Node>) -> bool {
+        let transaction = message.transaction;
+        match message.body {
+            Body::Owner(_) | Body::OwnerList(_) | Body::Next(_) => {
+                self.search_answered(transaction, message.body, io)
+            }
+            Body::Neighbours(around) => self.head_answered(transaction, &around, io),
+            Body::Successors(list) => {
+                self.candidate_answered(transaction, &list, io)
+                    || self.join_list_came(transaction, &list, io)
+            }
+            Body::Pong(contact) => {
+                self.predecessor_answered(transaction, io)
+                    || self.join_greeted(transaction, contact, io)
+            }
+            Body::Fingers(fingers) => self.join_hinted(transaction, &fingers, io),
+            Body::SmallRingAnswer(page) => self.small_ring_answered(transaction, &page, io),
+            Body::Refused(_) => {
+                self.search_answered(transaction, message.body, io)
+                    || self.upkeep_refused(transaction, io)
+            }
+            // Nothing waits for it: a lost notification is repeated with the next round.
+            Body::Notified => true,
+            _ => false,
+        }
+    }
+
+    /// Marks somebody who did not answer once: lookups go around him for one period.
+    pub(crate) fn suspect(&mut self, contact: Contact, io: &Io<'_, Node>) {
+        let config = &io.shared().config;
+        if config.suspicion == Suspicion::Quarantine {
+            let until = io.now() + config.stabilise.max;
+            self.aside().suspects.add(contact, io.now(), until);
+        }
+    }
+
+    /// Strikes somebody who did not answer repeatedly from all tables, for a minute and longer
+    /// each time.
+    pub(crate) fn bury(&mut self, dead: Contact, io: &Io<'_, Node>) {
+        let contacts = &io.shared().contacts;
+        self.near.remove(dead, contacts);
+        self.fingers.remove(dead);
+        if io.shared().config.suspicion == Suspicion::Quarantine {
+            self.aside().suspects.quarantine(dead, io.now());
+        }
+    }
+
+    /// Somebody answered: notes how long it took, and that he lives.
+    #[inline]
+    pub(crate) fn lives(&mut self, rpc: &Rpc, io: &Io<'_, Node>) {
+        self.trips.learn(rpc.took(io.now()));
+        if let Some(aside) = &mut self.aside {
+            aside.suspects.absolve(rpc.to);
+        }
+    }
+
+    pub(crate) fn is_suspect(&self, contact: Contact, now: Instant) -> bool {
+        self.aside
+            .as_ref()
+            .is_some_and(|aside| aside.suspects.contains(contact, now))
+    }
+
+    pub(crate) fn aside(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    /// Sees to it that the next round comes soon, for something has changed.
+    pub(crate) fn stabilise_soon(&mut self, io: &Io<'_, Node>) {
+        let soon: Duration = io.shared().config.stabilise_soon;
+        self.stabilise_at = self.stabilise_at.min(io.now() + soon);
+    }
+
+    #[inline]
+    fn rearm(&mut self) {
+        let mut wake = self
+            .stabilise_at
+            .min(self.fix_at)
+            .min(self.upkeep.deadline());
+        if let Some(searches) = &self.searches {
+            wake = wake.min(searches.wake);
+        }
+        if let Some(aside) = &self.aside {
+            wake = wake.min(aside.wake());
+        }
+        self.wake = wake;
+    }
+
+    /// Asks for the memory that a message will need.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a hint need not be given for all that comes"
+    )]
+    #[inline]
+    pub(crate) fn expect_message(&self, body: &Body, shared: &Shared) {
+        let contacts = &shared.contacts;
+        match body {
+            Body::FindNext(wanted) => {
+                let distance = self.near.id().distance_to(wanted.key);
+                let row = Row::of_distance(distance).map_or(0, |row| usize::from(row.0));
+                if let Some(Some(finger)) = self.fingers.entries().get(row) {
+                    prefetch(contacts.reference(*finger));
+                }
+            }
+            Body::Owner(few) | Body::Next(few) => {
+                few.iter()
+                    .flatten()
+                    .for_each(|&contact| prefetch(contacts.reference(contact)));
+                if let Some(searches) = &self.searches {
+                    prefetch(&**searches);
+                }
+            }
+            Body::Notify(contact) => prefetch(contacts.reference(*contact)),
+            Body::Neighbours(around) => {
+                prefetch(&**around);
+                if let Some(head) = self.near.head() {
+                    prefetch(contacts.reference(head));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for the memory that a wake will need.
+    #[inline]
+    pub(crate) fn expect_wake(&self, shared: &Shared) {
+        if let Some(head) = self.near.head() {
+            prefetch(shared.contacts.reference(head));
+        }
+    }
+}
+
+impl Aside {
+    fn wake(&self) -> Instant {
+        let join = self.join.as_ref().map_or(NEVER, Join::deadline);
+        let small = self.small.as_ref().map_or(NEVER, SmallRing::deadline);
+        join.min(small)
+    }
+}

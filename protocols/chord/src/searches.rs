@@ -1,0 +1,481 @@
+//! Lookups that a member has under way, one hop after the other (spec section 3).
+//!
+//! The lookup itself, whom to ask next and what to do when nobody answers, is
+//! [`keyspace::Lookup`]; here it gets its questions, answers and deadlines.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use keyspace::{Id, Limits, Lookup, Step};
+use machine::{Instant, Io};
+use smallvec::SmallVec;
+
+use crate::api::{Event, Found, LookupId, NotFound, Shared};
+use crate::contacts::{Contact, Contacts, Few};
+use crate::finger_table::Row;
+use crate::member::{Member, NEVER};
+use crate::node::Node;
+use crate::routing::{Hop, hop};
+use crate::rpc::{RoundTrips, Rpc};
+use crate::wire::{Body, EXCLUDED_MAX, Exclusion, Neighbourhood, Transaction, Want, Wanted};
+
+/// How many times a lookup that found no way begins again (spec section 3).
+const RETRIES_MAX: u8 = 3;
+
+/// The lookups under way.
+#[derive(Debug)]
+pub(crate) struct Searches {
+    /// The earliest of their deadlines.
+    pub(crate) wake: Instant,
+    list: SmallVec<[Search; 1]>,
+}
+
+#[derive(Debug)]
+struct Search {
+    key: Id,
+    purpose: Purpose,
+    began: Instant,
+    /// When to begin again, after a failure.
+    again_at: Instant,
+    retries: u8,
+    rpcs: SmallVec<[Rpc; 1]>,
+    lookup: Lookup<Contact>,
+}
+
+/// What a lookup is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To set a finger.
+    Finger(Row),
+    /// The user asked for it.
+    User(LookupId),
+    /// To find our own place, through somebody of the ring.
+    Join,
+}
+
+/// How a lookup ended.
+pub(crate) enum Outcome {
+    Owner(Few),
+    OwnerList(Box<Neighbourhood>),
+    Failed(NotFound),
+}
+
+/// What a lookup was like.
+struct Report {
+    key: Id,
+    hops: u16,
+    timeouts: u16,
+    took: Duration,
+}
+
+impl Purpose {
+    const fn want(self) -> Want {
+        match self {
+            Self::Finger(_) | Self::User(_) => Want::Few,
+            Self::Join => Want::List,
+        }
+    }
+}
+
+impl Search {
+    fn new(key: Id, purpose: Purpose, now: Instant) -> Self {
+        Self {
+            key,
+            purpose,
+            began: now,
+            again_at: NEVER,
+            retries: 0,
+            rpcs: SmallVec::new(),
+            lookup: Lookup::new(Limits::SEQUENTIAL),
+        }
+    }
+
+    fn deadline(&self, timeout: Duration) -> Instant {
+        let waits = self.rpcs.iter().map(|rpc| rpc.deadline);
+        waits
+            .min()
+            .unwrap_or(NEVER)
+            .min(self.again_at)
+            .min(self.began + timeout)
+    }
+
+    fn offer(&mut self, few: &Few, contacts: &Contacts) {
+        for &contact in few.iter().flatten() {
+            let distance = contacts.id(contact).distance_to(self.key);
+            self.lookup.offer(contact, distance);
+        }
+    }
+
+    /// Asks whoever is next; tells the reason if nobody is.
+    fn advance(
+        &mut self,
+        asker: u8,
+        trips: RoundTrips,
+        io: &mut Io<'_, Node>,
+    ) -> Result<(), NotFound> {
+        loop {
+            match self.lookup.step() {
+                Step::Ask(contact) => {
+                    let question = self.question(&io.shared().contacts);
+                    self.rpcs
+                        .push(Rpc::ask(contact, question, asker, trips, io));
+                }
+                Step::Wait => return Ok(()),
+                Step::Exhausted | Step::TooLong => return Err(NotFound::NoWay),
+            }
+        }
+    }
+
+    fn question(&self, contacts: &Contacts) -> Body {
+        let wanted = Wanted {
+            key: self.key,
+            want: self.purpose.want(),
+        };
+        let excluded = self.lookup.excluded();
+        if excluded.is_empty() {
+            return Body::FindNext(wanted);
+        }
+        let last = &excluded[excluded.len().saturating_sub(EXCLUDED_MAX)..];
+        Body::FindNextWithout(Box::new(Exclusion {
+            wanted,
+            excluded: last.iter().map(|&contact| contacts.id(contact)).collect(),
+        }))
+    }
+
+    /// Takes the answer of the node that was asked by `rpc`; an outcome, if it is the last one.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else is said leads no further"
+    )]
+    fn heard(
+        &mut self,
+        rpc: &Rpc,
+        me: Contact,
+        body: Body,
+        contacts: &Contacts,
+    ) -> Option<Outcome> {
+        match body {
+            Body::Owner(few) if few[0].is_some() => {
+                self.lookup.answered(rpc.to);
+                return Some(Outcome::Owner(few));
+            }
+            Body::OwnerList(around) if !around.successors.is_empty() => {
+                self.lookup.answered(rpc.to);
+                return Some(Outcome::OwnerList(around));
+            }
+            Body::Next(few) => {
+                // Who does not name somebody nearer than itself leads no further.
+                let from = contacts.id(rpc.to).distance_to(self.key);
+                let mut nearer = 0;
+                for &contact in few.iter().flatten() {
+                    let distance = contacts.id(contact).distance_to(self.key);
+                    let is_nearer = distance.is_less(from) && !distance.is_zero();
+                    if is_nearer && contact != me && !self.lookup.excluded().contains(&contact) {
+                        nearer += 1;
+                        self.lookup.offer(contact, distance);
+                    }
+                }
+                if nearer > 0 {
+                    self.lookup.answered(rpc.to);
+                } else {
+                    self.lookup.useless(rpc.to);
+                }
+            }
+            _ => self.lookup.useless(rpc.to),
+        }
+        None
+    }
+}
+
+impl Member {
+    /// Begins to look a key up.
+    pub(crate) fn search(&mut self, key: Id, purpose: Purpose, io: &mut Io<'_, Node>) {
+        let under_way = self
+            .searches
+            .as_ref()
+            .map_or(0, |searches| searches.list.len());
+        if under_way >= io.shared().config.lookups_max {
+            let report = Report::local(key);
+            return self.finish(purpose, &report, Outcome::Failed(NotFound::TooMany), io);
+        }
+        let hop = self.own_hop(key, &[], io);
+        if let Some(few) = self.owners(&hop) {
+            let report = Report::local(key);
+            return self.finish(purpose, &report, Outcome::Owner(few), io);
+        }
+        let mut search = Search::new(key, purpose, io.now());
+        if let Hop::Next(few) = hop {
+            search.offer(&self.limited(few, io), &io.shared().contacts);
+        }
+        self.start(search, io);
+    }
+
+    /// Begins to look a key up through somebody of the ring.
+    pub(crate) fn search_via(
+        &mut self,
+        via: Contact,
+        key: Id,
+        purpose: Purpose,
+        io: &mut Io<'_, Node>,
+    ) {
+        let mut search = Search::new(key, purpose, io.now());
+        search.offer(&[Some(via), None, None], &io.shared().contacts);
+        self.start(search, io);
+    }
+
+    fn start(&mut self, search: Search, io: &mut Io<'_, Node>) {
+        let searches = self.searches.get_or_insert_with(|| {
+            Box::new(Searches {
+                wake: NEVER,
+                list: SmallVec::new(),
+            })
+        });
+        searches.list.push(search);
+        let at = searches.list.len() - 1;
+        self.proceed(at, io);
+    }
+
+    /// Goes on with a lookup; begins again, or gives up, if there is no way.
+    fn proceed(&mut self, at: usize, io: &mut Io<'_, Node>) {
+        let (number, trips) = (self.number, self.trips);
+        let Some(searches) = &mut self.searches else {
+            return;
+        };
+        let search = &mut searches.list[at];
+        if let Err(why) = search.advance(number, trips, io) {
+            if search.retries >= RETRIES_MAX || search.purpose == Purpose::Join {
+                return self.conclude(at, Outcome::Failed(why), io);
+            }
+            search.retries += 1;
+            search.again_at = io.now() + io.shared().config.stabilise.max / 2;
+        }
+        self.rearm_searches(io);
+    }
+
+    /// An answer came; tells whether anybody waited for it.
+    pub(crate) fn search_answered(
+        &mut self,
+        transaction: Transaction,
+        body: Body,
+        io: &mut Io<'_, Node>,
+    ) -> bool {
+        let Some(searches) = &mut self.searches else {
+            return false;
+        };
+        let asked = |rpc: &Rpc| rpc.transaction == transaction;
+        let Some((at, place)) = searches.list.iter().enumerate().find_map(|(at, search)| {
+            let place = search.rpcs.iter().position(asked)?;
+            Some((at, place))
+        }) else {
+            return false;
+        };
+        let search = &mut searches.list[at];
+        let rpc = search.rpcs.swap_remove(place);
+        self.trips.learn(rpc.took(io.now()));
+        if let Some(aside) = &mut self.aside {
+            aside.suspects.absolve(rpc.to);
+        }
+        let me = self.near.me();
+        match search.heard(&rpc, me, body, &io.shared().contacts) {
+            Some(outcome) => self.conclude(at, outcome, io),
+            None => self.proceed(at, io),
+        }
+        true
+    }
+
+    pub(crate) fn searches_timed_out(&mut self, io: &mut Io<'_, Node>) {
+        let now = io.now();
+        let mut at = 0;
+        while let Some(searches) = &mut self.searches
+            && at < searches.list.len()
+        {
+            let before = searches.list.len();
+            let late = searches.list[at].take_late(now);
+            for &contact in &late {
+                self.suspect(contact, io);
+            }
+            self.continue_late(at, !late.is_empty(), io);
+            let after = self
+                .searches
+                .as_ref()
+                .map_or(0, |searches| searches.list.len());
+            // A concluded lookup leaves its place to the last one.
+            at += usize::from(after == before);
+        }
+        self.rearm_searches(io);
+    }
+
+    fn continue_late(&mut self, at: usize, was_late: bool, io: &mut Io<'_, Node>) {
+        let (now, timeout) = (io.now(), io.shared().config.lookup_timeout);
+        let Some(searches) = &mut self.searches else {
+            return;
+        };
+        let search = &mut searches.list[at];
+        if search.began + timeout <= now {
+            return self.conclude(at, Outcome::Failed(NotFound::NoWay), io);
+        }
+        if search.again_at <= now {
+            search.again_at = NEVER;
+            let (key, excluded) = (search.key, search.lookup.excluded().to_vec());
+            let hop = self.own_hop(key, &excluded, io);
+            if let Some(few) = self.owners(&hop) {
+                return self.conclude(at, Outcome::Owner(few), io);
+            }
+            if let (Hop::Next(few), Some(searches)) = (hop, &mut self.searches) {
+                searches.list[at].offer(&few, &io.shared().contacts);
+            }
+            return self.proceed(at, io);
+        }
+        if was_late {
+            self.proceed(at, io);
+        }
+    }
+
+    /// Takes a lookup off the list and does what it was for.
+    fn conclude(&mut self, at: usize, outcome: Outcome, io: &mut Io<'_, Node>) {
+        let Some(searches) = &mut self.searches else {
+            return;
+        };
+        let search = searches.list.swap_remove(at);
+        if searches.list.is_empty() {
+            self.searches = None;
+        } else {
+            self.rearm_searches(io);
+        }
+        let report = Report {
+            key: search.key,
+            hops: search.lookup.answers(),
+            timeouts: search.lookup.timeouts(),
+            took: io.now().since(search.began),
+        };
+        self.finish(search.purpose, &report, outcome, io);
+    }
+
+    fn finish(
+        &mut self,
+        purpose: Purpose,
+        report: &Report,
+        outcome: Outcome,
+        io: &mut Io<'_, Node>,
+    ) {
+        match (purpose, outcome) {
+            (Purpose::Finger(row), Outcome::Owner(few)) => {
+                let Shared { contacts, config } = io.shared();
+                if let Some(finger) = few[0].filter(|&finger| finger != self.near.me()) {
+                    let distance = self.near.id().distance_to(contacts.id(finger));
+                    if !distance.is_less(row.step(config.space)) {
+                        self.fingers.set(row, finger);
+                    }
+                }
+            }
+            (Purpose::Finger(_), _) => {}
+            (Purpose::User(lookup), Outcome::Failed(why)) => {
+                io.emit(Event::NotFound { lookup, why });
+            }
+            (Purpose::User(lookup), Outcome::Owner(few)) => {
+                io.emit(report.found(lookup, few.into_iter().flatten().collect()));
+            }
+            (Purpose::User(lookup), Outcome::OwnerList(around)) => {
+                io.emit(report.found(lookup, around.successors.to_vec()));
+            }
+            (Purpose::Join, outcome) => self.place_found(outcome, io),
+        }
+    }
+
+    /// What our own tables tell of a key.
+    fn own_hop(&self, key: Id, excluded: &[Contact], io: &Io<'_, Node>) -> Hop {
+        let Shared { contacts, .. } = io.shared();
+        let now = io.now();
+        let is_out = |contact| excluded.contains(&contact) || self.is_suspect(contact, now);
+        let is_out: Option<&dyn Fn(Contact) -> bool> =
+            (!excluded.is_empty() || self.has_suspects()).then_some(&is_out);
+        hop(&self.near, &self.fingers, key, contacts, is_out)
+    }
+
+    pub(crate) fn has_suspects(&self) -> bool {
+        self.aside
+            .as_ref()
+            .is_some_and(|aside| !aside.suspects.is_empty())
+    }
+
+    /// The owner and up to two behind it, if our own tables tell it.
+    pub(crate) fn owners(&self, hop: &Hop) -> Option<Few> {
+        let successors = self.near.successors();
+        let mut few = [None; 3];
+        let places = few.iter_mut();
+        match *hop {
+            Hop::Ours => {
+                let all = core::iter::once(self.near.me()).chain(successors.iter().copied());
+                places
+                    .zip(all)
+                    .for_each(|(place, contact)| *place = Some(contact));
+            }
+            Hop::Owner(at) => {
+                let all = successors.iter().skip(at);
+                places
+                    .zip(all)
+                    .for_each(|(place, &contact)| *place = Some(contact));
+            }
+            Hop::Next(_) | Hop::Nowhere => return None,
+        }
+        Some(few)
+    }
+
+    /// As many candidates as the configuration lets us name.
+    pub(crate) fn limited(&self, few: Few, io: &Io<'_, Node>) -> Few {
+        match io.shared().config.candidates {
+            0 | 1 => [few[0], None, None],
+            2 => [few[0], few[1], None],
+            _ => few,
+        }
+    }
+
+    fn rearm_searches(&mut self, io: &Io<'_, Node>) {
+        let timeout = io.shared().config.lookup_timeout;
+        if let Some(searches) = &mut self.searches {
+            let deadlines = searches.list.iter().map(|search| search.deadline(timeout));
+            searches.wake = deadlines.min().unwrap_or(NEVER);
+        }
+    }
+}
+
+impl Search {
+    /// Gives up the questions that were not answered in time.
+    fn take_late(&mut self, now: Instant) -> SmallVec<[Contact; 2]> {
+        let mut late = SmallVec::new();
+        let lookup = &mut self.lookup;
+        self.rpcs.retain(|rpc| {
+            let is_late = rpc.deadline <= now;
+            if is_late {
+                lookup.timed_out(rpc.to);
+                late.push(rpc.to);
+            }
+            !is_late
+        });
+        late
+    }
+}
+
+impl Report {
+    /// A lookup that our own tables answered.
+    const fn local(key: Id) -> Self {
+        Self {
+            key,
+            hops: 0,
+            timeouts: 0,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn found(&self, lookup: LookupId, owners: Vec<Contact>) -> Event {
+        Event::Found(Box::new(Found {
+            lookup,
+            key: self.key,
+            owners,
+            hops: self.hops,
+            timeouts: self.timeouts,
+            took: self.took,
+        }))
+    }
+}

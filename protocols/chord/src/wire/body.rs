@@ -1,0 +1,178 @@
+//! What a message says.
+
+use alloc::boxed::Box;
+
+use keyspace::Id;
+
+use crate::contacts::{Contact, Few};
+
+/// Some contacts, in an order that means something.
+pub type List = Box<[Contact]>;
+
+/// What a message says; the answers stand after their questions.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// Are you alive, and who are you?
+    Ping,
+    /// I am.
+    Pong(Contact),
+
+    /// Who owns this key, or is nearer to it than you?
+    FindNext(Wanted),
+    /// The same, but leave these out: they do not answer.
+    FindNextWithout(Box<Exclusion>),
+    /// Its owner, with those who follow it.
+    Owner(Few),
+    /// Its owner's predecessor, as far as we know, and the owner with all who follow it.
+    OwnerList(Box<Neighbourhood>),
+    /// These are nearer, nearest first.
+    Next(Few),
+
+    /// Who follows you?
+    AskList,
+    /// These, in order.
+    Successors(List),
+
+    /// Who stands before you, and who follows you?
+    AskNeighbours,
+    /// These.
+    Neighbours(Box<Neighbourhood>),
+
+    /// I believe to stand right before you.
+    Notify(Contact),
+    /// I have heard it.
+    Notified,
+
+    /// Which fingers have you?
+    AskFingers,
+    /// These, the longest first.
+    Fingers(List),
+
+    /// Of a ring that is still too small for the usual rules: who is in it.
+    SmallRing(Box<Page>),
+    /// The answer to it.
+    SmallRingAnswer(Box<Page>),
+
+    /// I cannot answer that.
+    Refused(Error),
+}
+
+/// A key to be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The key.
+    pub key: Id,
+    /// How much shall be told of its owner.
+    pub want: Want,
+}
+
+/// How much shall be told of a key's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Up to three nodes.
+    Few,
+    /// Its predecessor and the whole successor list.
+    List,
+}
+
+/// A key to be found without the help of some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Who is to be left out: up to 16, by id, so that nobody can fill our table by them.
+    pub excluded: Box<[Id]>,
+}
+
+/// A node's place: who stands before it and who follows. In an answer about a key, who stands
+/// before the key's owner, and the owner first among those who follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbourhood {
+    /// Who stands before.
+    pub predecessor: Option<Contact>,
+    /// Who follows, nearest first.
+    pub successors: List,
+}
+
+/// What is said of a small ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// What it is about.
+    pub stand: Stand,
+    /// Who is meant: all members by the order in which they joined, or the one who speaks.
+    pub members: List,
+}
+
+/// How it stands with a small ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stand {
+    /// The speaker is, or wants to be, a member.
+    Here,
+    /// These are the members; the first coordinates.
+    Small,
+    /// The ring has grown: from now on each keeps its own neighbours.
+    Grown,
+}
+
+/// Why a question is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// I am not, or not yet, a member of a ring.
+    NotMember,
+    /// I do not own this key.
+    WrongOwner,
+    /// I have too much to do.
+    Busy,
+    /// I do not know what you mean.
+    Unsupported,
+}
+
+/// The number of a message type and its flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) number: u8,
+    pub(crate) flags: u16,
+}
+
+impl Error {
+    /// The code on the wire.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::NotMember => 1,
+            Self::WrongOwner => 2,
+            Self::Busy => 3,
+            Self::Unsupported => 4,
+        }
+    }
+}
+
+impl Body {
+    /// Whether this answers something; else it asks.
+    #[must_use]
+    pub const fn is_answer(&self) -> bool {
+        self.kind().flags != 0
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        use super::{FLAG_ANSWER, FLAG_ERROR};
+        let (number, flags) = match self {
+            Self::Ping => (1, 0),
+            Self::Pong(_) => (1, FLAG_ANSWER),
+            Self::FindNext(_) | Self::FindNextWithout(_) => (2, 0),
+            Self::Owner(_) | Self::OwnerList(_) | Self::Next(_) => (2, FLAG_ANSWER),
+            Self::AskList => (3, 0),
+            Self::Successors(_) => (3, FLAG_ANSWER),
+            Self::AskNeighbours => (4, 0),
+            Self::Neighbours(_) => (4, FLAG_ANSWER),
+            Self::Notify(_) => (5, 0),
+            Self::Notified => (5, FLAG_ANSWER),
+            Self::AskFingers => (9, 0),
+            Self::Fingers(_) => (9, FLAG_ANSWER),
+            Self::SmallRing(_) => (20, 0),
+            Self::SmallRingAnswer(_) => (20, FLAG_ANSWER),
+            Self::Refused(_) => (0, FLAG_ANSWER | FLAG_ERROR),
+        };
+        Kind { number, flags }
+    }
+}
