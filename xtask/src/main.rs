@@ -10,6 +10,7 @@
     reason = "commands speak on the terminal"
 )]
 
+mod bench;
 mod cargo;
 mod check;
 mod foreign;
@@ -34,6 +35,10 @@ The project's own commands.
       Everything that CI runs: formats, lints, documentation, the bare target, all tests.
       The interop tests want foreign programs; --install (or CI=true) installs those that
       Debian has, as root. Without them their cases are skipped, by name; in CI they fail.
+
+  cargo xtask bench [ROW...] [--reps N] [--size SIZE] [--only NAME,...] [--out FILE.json]
+      Measures the release binary beside real programs, in turn, as root; `--help` has the
+      rest. `cargo xtask bench --report FILE.json` prints the tables of a run again.
 
   cargo xtask fuzz [TARGET] [--seconds N]
       Fuzzes one format, or each in turn, for N seconds (60).
@@ -65,6 +70,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<Verdict> {
         ["check"] => Ok(check::run()),
         ["test"] => Ok(test::run(foreign::Permission::from_environment())),
         ["test", "--install"] => Ok(test::run(foreign::Permission::Install)),
+        ["bench", words @ ..] => bench::run(words),
         ["fuzz", options @ ..] => fuzz::run(&fuzz::Options::parse(options)?),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -17,6 +17,8 @@
 //! line `skipped: <case>: <what is missing>`; with `MANYHOP_REQUIRE_ALL=1`, as in CI, it fails them.
 //! The binary under test is the one that lies beside the tests, so build it first, or name
 //! another by `MANYHOP_BINARY`.
+//!
+//! The benchmarks (`checks/benchmark`) stand on the same stage.
 
 #![forbid(unsafe_code)]
 
@@ -36,8 +38,8 @@ pub use manyhop::Manyhop;
 pub use namespace::Namespace;
 pub use payload::{InfoHash, Numbers, Payload};
 pub use process::Process;
-pub use requirement::{Requirement, is_there};
-pub use stage::{Case, Place, Stage};
+pub use requirement::{PYTHON, Requirement, is_there};
+pub use stage::{Case, Place, Stage, folder};
 pub use tmpfs::Tmpfs;
 pub use tracker::{Swarm, Tracker};
 pub use wait::{PATIENCE, wait_until};

@@ -14,7 +14,7 @@ use crate::stage::Place;
 #[derive(Debug, Clone, Copy)]
 pub struct Manyhop;
 
-/// Names another binary than the one beside the tests.
+/// Names another binary than the one that was built with us.
 const BINARY: &str = "MANYHOP_BINARY";
 
 impl Manyhop {
@@ -25,7 +25,7 @@ impl Manyhop {
     pub fn command() -> anyhow::Result<Command> {
         let path = match env::var_os(BINARY) {
             Some(path) => PathBuf::from(path),
-            None => beside_the_tests()?,
+            None => built_with_us()?,
         };
         let is_there = path.is_file();
         ensure!(
@@ -111,9 +111,13 @@ fn run(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Tests lie in `deps`, and what they test one folder above.
-fn beside_the_tests() -> anyhow::Result<PathBuf> {
-    let test = env::current_exe()?;
-    let folder = test.parent().and_then(|deps| deps.parent());
-    Ok(folder.context("a test lies in a folder")?.join("manyhop"))
+/// Programs lie beside each other; tests lie in `deps`, one folder below what they test.
+fn built_with_us() -> anyhow::Result<PathBuf> {
+    let us = env::current_exe()?;
+    let folder = us.parent().context("a program lies in a folder")?;
+    let folder = match folder.ends_with("deps") {
+        true => folder.parent().context("`deps` lies in a folder")?,
+        false => folder,
+    };
+    Ok(folder.join("manyhop"))
 }

@@ -7,7 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 use crate::wait::wait_until;
 
@@ -40,6 +42,25 @@ impl Process {
             child,
             log: log.to_owned(),
         })
+    }
+
+    /// Gives its number, under which the system tells about it in `/proc`.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells whether it has ended, and leaves what the system knows about it until [`Self::wait`].
+    ///
+    /// # Errors
+    /// When that has been asked for already.
+    pub fn has_ended(&self) -> anyhow::Result<bool> {
+        let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.pid()?), looking)?.is_some())
+    }
+
+    /// Gives the last lines of its log, for people.
+    pub fn tail(&self) -> String {
+        tail(&self.log)
     }
 
     /// Gives all that it, and its predecessors with the same log, have written.

@@ -35,7 +35,7 @@ impl Requirement {
 }
 
 /// The system's own Python; the first one on the path may be another.
-pub(crate) const PYTHON: &str = "/usr/bin/python3";
+pub const PYTHON: &str = "/usr/bin/python3";
 
 /// Tells whether all that `case` needs is there. If not, says so in the words that
 /// `cargo xtask test` counts.

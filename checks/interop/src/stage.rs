@@ -70,9 +70,7 @@ impl Stage {
     /// When the machine does not let us.
     pub fn new() -> anyhow::Result<Self> {
         let namespace = Namespace::new()?;
-        let folder = tempfile::Builder::new()
-            .prefix(&sweep::name(""))
-            .tempdir()?;
+        let folder = folder()?;
         // opentracker works as `nobody`, and must find its way to its folder.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         Ok(Self {
@@ -195,6 +193,16 @@ impl Stage {
             }
         }
     }
+}
+
+/// Makes a folder that vanishes with the value; or, if this process is killed, at the next start of
+/// one like it.
+///
+/// # Errors
+/// Those of the disk.
+pub fn folder() -> anyhow::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix(&sweep::name("")).tempdir();
+    folder.context("no folder for what is only for a time")
 }
 
 /// The case to which all trackers belong.

@@ -129,6 +129,20 @@ impl<'a> Tracker<'a> {
         })
     }
 
+    /// Gives how many of `torrents` some peer has all of.
+    ///
+    /// # Errors
+    /// When the tracker does not answer.
+    pub fn count_complete(&self, torrents: &[InfoHash]) -> anyhow::Result<usize> {
+        let hashes = torrents.iter().map(|torrent| {
+            let hash: String = torrent.0.into_iter().map(escape).collect();
+            format!("info_hash={hash}")
+        });
+        let query = hashes.collect::<Vec<_>>().join("&");
+        let answer = self.ask(&format!("/scrape?{query}"))?;
+        Ok(count_after(&answer, b"8:completei"))
+    }
+
     fn ready(stage: &'a Stage, address: SocketAddr, process: Process) -> anyhow::Result<Self> {
         let mut tracker = Self {
             stage,
@@ -174,6 +188,17 @@ fn number_after(answer: &[u8], key: &[u8]) -> Option<u32> {
     str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
+/// How often a number above 0 follows `key`.
+fn count_after(answer: &[u8], key: &[u8]) -> usize {
+    let number_at = |at: usize| answer.get(at + key.len());
+    let mut windows = answer.windows(key.len()).enumerate();
+    let mut count = 0;
+    while let Some((at, _)) = windows.find(|(_, window)| *window == key) {
+        count += usize::from(number_at(at).is_some_and(|digit| (b'1'..=b'9').contains(digit)));
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,5 +210,7 @@ mod tests {
         assert_eq!(number_after(answer, b"8:completei"), Some(12));
         assert_eq!(number_after(answer, b"10:incompletei"), Some(3));
         assert_eq!(number_after(b"d5:filesdee", b"8:completei"), None);
+        let answer = b"8:completei0e 8:completei12e 10:incompletei3e 8:completei1e 8:completei";
+        assert_eq!(count_after(answer, b"8:completei"), 2);
     }
 }

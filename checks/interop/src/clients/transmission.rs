@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Client, Role, Source, words};
 use crate::requirement::Requirement;
@@ -32,12 +32,30 @@ impl Client for Transmission {
     }
 
     fn command(&self, _: Role, sources: &[Source], place: &Place) -> anyhow::Result<Command> {
+        let settings = Self::settings(place);
+        fs::write(place.home.join("settings.json"), settings.to_string())?;
+        let script = place.home.join("peer.sh");
+        fs::write(&script, SCRIPT)?;
+        let remote = SocketAddr::new(place.address.ip(), RPC_PORT);
+        let mut command = Command::new("sh");
+        command
+            .arg(script)
+            .arg(&place.home)
+            .arg(remote.to_string())
+            .args(words(sources));
+        Ok(command)
+    }
+}
+
+impl Transmission {
+    /// Gives what the daemon reads from `settings.json` in its folder.
+    pub fn settings(place: &Place) -> Value {
         let ip = place.address.ip();
         let (ipv4, ipv6) = match ip.is_ipv4() {
             true => (ip.to_string(), "::1".to_owned()),
             false => ("127.0.0.1".to_owned(), ip.to_string()),
         };
-        let settings = json!({
+        json!({
             "bind-address-ipv4": ipv4,
             "bind-address-ipv6": ipv6,
             "peer-port": place.address.port(),
@@ -53,16 +71,6 @@ impl Client for Transmission {
             "rpc-port": RPC_PORT,
             "rpc-whitelist-enabled": false,
             "message-level": 2,
-        });
-        fs::write(place.home.join("settings.json"), settings.to_string())?;
-        let script = place.home.join("peer.sh");
-        fs::write(&script, SCRIPT)?;
-        let mut command = Command::new("sh");
-        command
-            .arg(script)
-            .arg(&place.home)
-            .arg(SocketAddr::new(ip, RPC_PORT).to_string())
-            .args(words(sources));
-        Ok(command)
+        })
     }
 }
