@@ -73,7 +73,7 @@ impl Contact {
             .map(Self)
     }
 
-    const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }

@@ -91,7 +91,7 @@ impl<'a> Converged<'a> {
         if config.fingers == Fingers::None || len == 1 {
             return FingerTable::new();
         }
-        FingerTable::of(rows.map(|row| {
+        let entries = rows.map(|row| {
             let step = row.step(config.space);
             let index = usize::from(row.0);
             if positions.len() <= index {
@@ -105,7 +105,8 @@ impl<'a> Converged<'a> {
             positions[index] = position;
             // Nobody is so far: the row would name ourselves.
             (position < at + len).then(|| self.ring[position % len].1)
-        }))
+        });
+        FingerTable::of(entries, at)
     }
 }
 

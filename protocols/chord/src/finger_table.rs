@@ -50,12 +50,15 @@ impl FingerTable {
         Self::default()
     }
 
-    /// A table with these fingers, from the highest level down.
+    /// A table with these fingers, from the highest level down. Members of different `turn` begin
+    /// their round at different rows, as they would if they had not begun together.
     #[must_use]
-    pub fn of(entries: impl IntoIterator<Item = Option<Contact>>) -> Self {
+    pub fn of(entries: impl IntoIterator<Item = Option<Contact>>, turn: usize) -> Self {
+        let entries: SmallVec<_> = entries.into_iter().collect();
+        let next = turn % entries.len().max(1);
         Self {
-            entries: entries.into_iter().collect(),
-            next: 0,
+            entries,
+            next: next as u8,
         }
     }
 

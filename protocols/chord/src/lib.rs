@@ -12,7 +12,7 @@
 //! As long as the successor lists are right, all keys are found; fingers only make it fast. As
 //! first published, the rules that keep the lists right were wrong: Pamela Zave showed ways in
 //! which each of them breaks the ring ("Reasoning about Identifier Spaces: How to Make Chord
-//! Correct", 2017). The rules here are those that she proved.
+//! Correct", 2017). The rules here are those that she proved; [`schedules`] runs both.
 //!
 //! # The life of a node
 //!
@@ -39,7 +39,7 @@
 //! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
 //! | `stabilise`, `join`, `small_ring` | how the tables are kept |
 //! | `searches`, `answering` | both ends of a lookup |
-//! | [`converged`] | for experiments: rings in their final form |
+//! | [`schedules`], [`converged`] | for experiments: all orders of events, rings in their final form |
 //!
 //! Who may say what is not proven yet: ids are believed as they are told (spec section 13.3).
 
@@ -59,6 +59,7 @@ pub mod neighbours;
 pub mod node;
 pub mod routing;
 mod rpc;
+pub mod schedules;
 mod searches;
 mod small_ring;
 mod stabilise;
