@@ -35,7 +35,7 @@
 //! | [`api`] | what a user can ask and is told |
 //! | [`node`], [`member`] | who handles what |
 //! | [`wire`] | messages and bytes |
-//! | [`contacts`] | other nodes, each as a number of four bytes |
+//! | [`identity`], [`contacts`] | ids; other nodes, each as a number of four bytes |
 //! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
 //! | `stabilise`, `join`, `small_ring` | how the tables are kept |
 //! | `searches`, `answering` | both ends of a lookup |
@@ -53,6 +53,7 @@ pub mod api;
 pub mod contacts;
 pub mod converged;
 pub mod finger_table;
+pub mod identity;
 mod join;
 pub mod member;
 pub mod neighbours;
