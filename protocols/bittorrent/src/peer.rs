@@ -83,6 +83,15 @@ pub(crate) enum Incoming {
     Wanted(Block),
 }
 
+/// Whether a peer says what to ask of it (BEP 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// It never did.
+    None,
+    /// It suggests pieces; when it does not, it has nothing that others do not get too.
+    Given,
+}
+
 /// Faults that are forgiven up to a number.
 #[derive(Debug, Default)]
 struct Faults {
@@ -113,6 +122,8 @@ pub(crate) struct Peer {
     /// Blocks that the peer owes us, in the order we asked.
     pub(crate) pipeline: Pipeline,
     pub(crate) suggested: Vec<PieceIndex>,
+    /// Whether it ever suggested something.
+    pub(crate) advice: Advice,
     pub(crate) allowed_fast: Vec<PieceIndex>,
 
     pub(crate) our_choke: Choke,
@@ -160,6 +171,7 @@ impl Peer {
             our_interest: Interest::Uninterested,
             pipeline: Pipeline::new(now),
             suggested: Vec::new(),
+            advice: Advice::None,
             allowed_fast: Vec::new(),
             our_choke: Choke::Choked,
             their_interest: Interest::Uninterested,

@@ -36,6 +36,9 @@ const DELAY_MIN: Duration = Duration::from_secs(3);
 /// The waiting at the peer that the depth allows for beyond the round trip (spec section 18).
 const DELAY_SLACK: Duration = Duration::from_secs(1);
 
+/// The same where no more is to be owed than keeps the peer sending: what a system is late by.
+const DELAY_SLACK_SHALLOW: Duration = Duration::from_millis(250);
+
 /// Slow start ends when the rate has not grown for so long (spec section 18).
 const SLOW_START_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -182,6 +185,19 @@ impl Pipeline {
             return 0;
         }
         depth - self.owed.len()
+    }
+
+    /// Tells how many blocks to ask for now if it is better to ask others: as much as keeps the peer
+    /// sending.
+    #[must_use]
+    pub fn room_shallow(&self) -> usize {
+        let delay = self.round_trip.unwrap_or_default() + DELAY_SLACK_SHALLOW;
+        let part = delay.as_millis().min(self.delay().as_millis());
+        let depth = u128::from(self.depth) * part / self.delay().as_millis();
+        let depth = usize::try_from(depth)
+            .unwrap_or(usize::MAX)
+            .max(DEPTH_MIN as usize);
+        depth.saturating_sub(self.owed.len())
     }
 
     /// Notes that the peer unchoked us: whatever was before, its time to answer begins now.
@@ -417,6 +433,20 @@ mod tests {
             (pipeline.room(6), pipeline.room(5), pipeline.room(0)),
             (3, 0, 0)
         );
+    }
+
+    #[test]
+    fn where_others_are_asked_too_little_more_than_a_round_trip_is_owed() {
+        let mut pipeline = Pipeline::new(at(0));
+        assert_eq!(pipeline.room_shallow(), 2);
+        pipeline.asked(at(0), &[block(0), block(1), block(2)]);
+        pipeline.received(at(50), block(0), 2_000_000);
+        pipeline.received(at(3_100), block(1), 1_000_000);
+        // 1 MB/s for 300 ms are 19 blocks; for 3 s, 184.
+        assert_eq!((pipeline.depth(), pipeline.room_shallow()), (184, 17));
+        let more: Vec<_> = (3..99).map(block).collect();
+        pipeline.asked(at(3_100), &more);
+        assert_eq!(pipeline.room_shallow(), 0);
     }
 
     #[test]

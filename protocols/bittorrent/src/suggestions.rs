@@ -4,9 +4,11 @@
 //! way to one, others ask the seed for it too. With one seed, eight leechers and 8 MiB under way to
 //! each, a 256-MiB torrent left the seed one and a half times before all had it. The seed alone
 //! knows better. To each peer that it serves it names pieces that nobody is known to have and that
-//! it has named to no other; a leecher begins suggested pieces first, and then the same torrent
-//! leaves the seed 1.04 times (`tests/picker/one_seed.rs`). Unlike super seeding (BEP 16) it hides
-//! nothing: who needs another piece can have it.
+//! it has named to no other. A leecher begins suggested pieces first, even before it finishes what
+//! it began elsewhere; and when there are none, it asks the seed for no more than keeps it sending,
+//! because the rest is on its way to others. Then the same torrent leaves the seed 1.01 to 1.04
+//! times (`tests/picker/one_seed.rs`, `tests/swarm/one_seed.rs`). Unlike super seeding (BEP 16) it
+//! hides nothing: who needs another piece can have it.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

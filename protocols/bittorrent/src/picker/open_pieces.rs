@@ -53,6 +53,8 @@ pub(super) struct Taker {
 /// How strictly a piece is left to those who began it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manners {
+    /// Only the pieces that it took blocks of last.
+    Own,
     /// Only its own pieces, or those that wait for nobody, or such as peers of its speed share.
     Polite,
     /// Any piece but one that tests a peer on parole.
@@ -191,10 +193,15 @@ impl OpenPiece {
         if self.sharing == Sharing::Parole || taker.standing == Standing::OnParole {
             return false;
         }
-        manners == Manners::Pushing
-            || self.asked == 0
-            || self.sharing == Sharing::Anyone
-            || self.sharing == Sharing::Among(taker.speed)
+        match manners {
+            Manners::Own => false,
+            Manners::Polite => {
+                self.asked == 0
+                    || self.sharing == Sharing::Anyone
+                    || self.sharing == Sharing::Among(taker.speed)
+            }
+            Manners::Pushing => true,
+        }
     }
 
     /// Takes a block back from `peer`; tells whether nobody owes it now.

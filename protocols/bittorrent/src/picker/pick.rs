@@ -26,6 +26,7 @@ impl Picker {
         rng: &mut Rng,
         out: &mut Vec<Block>,
     ) {
+        let before = out.len();
         let mut pick = Pick {
             source,
             taker: Taker {
@@ -33,15 +34,24 @@ impl Picker {
                 speed: source.speed,
                 standing: source.standing,
             },
-            full: out.len().saturating_add(want),
+            full: before.saturating_add(want),
             may_open: &mut may_open,
             out,
         };
         match source.permission {
             Permission::Choked { allowed_fast } => self.pick_named(&mut pick, allowed_fast),
-            Permission::Unchoked { suggested } => {
+            Permission::Unchoked {
+                suggested,
+                unadvised_max,
+            } => {
+                // Who suggests pieces knows what others do not have: what was begun elsewhere can
+                // be finished elsewhere.
+                if !suggested.is_empty() {
+                    self.pick_open(&mut pick, Manners::Own);
+                    self.pick_named(&mut pick, suggested);
+                }
+                pick.full = pick.full.min(before.saturating_add(unadvised_max));
                 self.pick_open(&mut pick, Manners::Polite);
-                self.pick_named(&mut pick, suggested);
                 self.pick_new(&mut pick, rng);
                 self.pick_open(&mut pick, Manners::Pushing);
                 self.pick_duplicate(&mut pick, rng);

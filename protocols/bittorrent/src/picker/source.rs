@@ -55,6 +55,9 @@ pub enum Permission<'a> {
     Unchoked {
         /// From `suggest` messages; the pieces to begin first.
         suggested: &'a [PieceIndex],
+        /// How many blocks may be asked for as soon as there are any of other pieces than these, and
+        /// than those that it sends us already.
+        unadvised_max: usize,
     },
     /// Only these pieces, while it chokes us.
     Choked {

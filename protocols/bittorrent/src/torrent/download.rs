@@ -14,7 +14,7 @@ use crate::assembly::{Assembly, Progressed};
 use crate::choker::Interest;
 use crate::misbehaviour::Misbehaviour;
 use crate::numbers::{BLOCK_LEN, Block, PieceIndex};
-use crate::peer::{Choke, Incoming, Peer, Pieces};
+use crate::peer::{Advice, Choke, Incoming, Peer, Pieces};
 use crate::picker::{Arrival, Permission, PieceState, Source, Speed, Standing};
 use crate::pipeline::Delivery;
 use crate::session::{Timer, Turn};
@@ -253,6 +253,10 @@ impl Core {
         let permission = match peer.their_choke {
             Choke::Unchoked => Permission::Unchoked {
                 suggested: &peer.suggested,
+                unadvised_max: match peer.advice {
+                    Advice::None => usize::MAX,
+                    Advice::Given => peer.pipeline.room_shallow(),
+                },
             },
             Choke::Choked if peer.allowed_fast.is_empty() => return,
             Choke::Choked => Permission::Choked {

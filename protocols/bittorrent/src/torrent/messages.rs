@@ -11,7 +11,7 @@ use crate::choker::{Changes, Interest};
 use crate::fast::{ALLOWED_FAST_COUNT, allowed_fast_set};
 use crate::misbehaviour::Misbehaviour;
 use crate::numbers::{Block, PieceIndex};
-use crate::peer::{Choke, Peer, Pieces};
+use crate::peer::{Advice, Choke, Peer, Pieces};
 use crate::picker::Picker;
 use crate::session::Turn;
 use crate::wire::{Frame, Message};
@@ -121,7 +121,10 @@ impl Core {
             Message::HaveNone => self.pieces_are(conn, peer, Said::None, turn)?,
             Message::Request(block) => self.requested(conn, peer, block, turn)?,
             Message::Cancel(block) => self.cancelled(conn, peer, block, turn),
-            Message::Suggest(piece) => Peer::hint(&mut peer.suggested, piece),
+            Message::Suggest(piece) => {
+                peer.advice = Advice::Given;
+                Peer::hint(&mut peer.suggested, piece);
+            }
             Message::AllowedFast(piece) => {
                 self.check_piece(piece)?;
                 Peer::hint(&mut peer.allowed_fast, piece);

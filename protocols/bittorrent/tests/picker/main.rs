@@ -14,7 +14,10 @@ use machine::{ConnId, Rng, Seed};
 /// Blocks a piece in most tests.
 const BLOCKS: u32 = 4;
 
-const UNCHOKED: Permission<'static> = Permission::Unchoked { suggested: &[] };
+const UNCHOKED: Permission<'static> = Permission::Unchoked {
+    suggested: &[],
+    unadvised_max: usize::MAX,
+};
 
 fn source(peer: ConnId, has: &Bitfield) -> Source<'_> {
     Source {

@@ -113,7 +113,10 @@ impl Swarm {
         } else {
             &[]
         };
-        let permission = Permission::Unchoked { suggested };
+        let permission = Permission::Unchoked {
+            suggested,
+            unadvised_max: usize::MAX,
+        };
         let source = Source {
             permission,
             ..source(peer(from), &has)

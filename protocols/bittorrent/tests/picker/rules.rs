@@ -221,6 +221,7 @@ fn suggested_pieces_are_begun_first() {
     let source = Source {
         permission: Permission::Unchoked {
             suggested: &suggested,
+            unadvised_max: usize::MAX,
         },
         ..source(A, &all)
     };

@@ -1,6 +1,7 @@
 //! Swarms in virtual time: whole downloads, faults, and what must hold for every seed.
 
 mod long_pieces;
+mod one_seed;
 mod world;
 
 use std::num::NonZeroU64;
