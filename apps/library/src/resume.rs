@@ -277,7 +277,7 @@ fn recollect(
     for piece in &trusted.recent {
         proven.set(*piece);
     }
-    let doubtful = states::present(placement, states, proven.missing())?;
+    let doubtful = states::presence(placement, states, proven.missing())?.present;
     Ok(Recollection {
         doubtful: doubtful.iter().collect(),
         proven,

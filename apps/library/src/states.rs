@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fs::File;
 use std::io;
 use std::num::NonZero;
 use std::ops::Range;
@@ -76,55 +77,117 @@ fn state(placement: &Placement, store: Store) -> Result<FileState, LibraryError>
     }
 }
 
-/// Finds those of the given pieces that may be right: all their files are long enough, and at least
-/// one of their bytes was written.
+/// What the holes of files tell of some pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Presence {
+    /// The pieces that may be right: all their files are long enough, and at least one of their
+    /// bytes was written.
+    pub(crate) present: Bitfield,
+    /// Of these, the ones of which not only an edge was written, which may be a neighbour's.
+    pub(crate) touched: Bitfield,
+}
+
+/// Looks which of the given pieces may be right.
 ///
 /// So a file that was interrupted, or came from elsewhere, is searched in the time that its holes
 /// take to count.
-pub(crate) fn present(
+pub(crate) fn presence(
     placement: &Placement,
     states: &States,
     among: impl Iterator<Item = PieceIndex>,
-) -> Result<Bitfield, LibraryError> {
-    let mut present = Bitfield::none(placement.info().piece_count());
+) -> Result<Presence, LibraryError> {
+    let pieces = placement.info().piece_count();
+    let (mut present, mut touched) = (Bitfield::none(pieces), Bitfield::none(pieces));
     let mut written = WrittenParts::default();
     let zeros = ZeroHashes::default();
     for piece in among {
-        let mut is_written = false;
-        let mut is_reached = true;
+        let (mut most, mut is_reached) = (Touch::None, true);
         for spot in placement.spots(piece) {
             is_reached &= states.reaches(&spot);
-            is_written |= is_reached && written.touches(placement, &spot)?;
+            if is_reached {
+                most = most.max(written.touch(placement, &spot)?);
+            }
         }
-        if is_reached && (is_written || zeros.are(placement, piece)) {
+        if is_reached && (most > Touch::None || zeros.are(placement, piece)) {
             present.set(piece);
         }
+        if most == Touch::Within {
+            touched.set(piece);
+        }
     }
-    Ok(present)
+    Ok(Presence { present, touched })
+}
+
+/// How much of a stretch was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Touch {
+    /// Nothing.
+    None,
+    /// At most a block of the file system that it shares with what lies before or behind.
+    Edge,
+    /// A block of its own.
+    Within,
 }
 
 /// The written parts of the files looked at so far.
 #[derive(Default)]
-struct WrittenParts(BTreeMap<Store, Vec<Range<u64>>>);
+struct WrittenParts(BTreeMap<Store, Written>);
+
+/// The written parts of a file.
+struct Written {
+    parts: Vec<Range<u64>>,
+    len: u64,
+}
+
+/// In which units nearly all file systems tell what was written, in bytes.
+const BLOCK: u64 = 4096;
 
 impl WrittenParts {
-    fn touches(&mut self, placement: &Placement, spot: &Spot) -> Result<bool, LibraryError> {
+    fn touch(&mut self, placement: &Placement, spot: &Spot) -> Result<Touch, LibraryError> {
         let written = match self.0.entry(spot.store) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
                 let written = placement
                     .open(spot.store)
-                    .and_then(|file| extents::written(&file, 0..u64::MAX >> 1))
+                    .and_then(|file| Written::of(&file))
                     .map_err(|error| {
                         LibraryError::io("read", &placement.path_of_store(spot.store))(error)
                     })?;
                 unknown.insert(written)
             }
         };
-        let next = written.partition_point(|range| range.end <= spot.bytes.start);
-        Ok(written
-            .get(next)
-            .is_some_and(|range| range.start < spot.bytes.end))
+        Ok(written.touch(&spot.bytes))
+    }
+}
+
+impl Written {
+    fn of(file: &File) -> io::Result<Self> {
+        Ok(Self {
+            parts: extents::written(file, 0..u64::MAX >> 1)?,
+            len: file.metadata()?.len(),
+        })
+    }
+
+    fn touch(&self, bytes: &Range<u64>) -> Touch {
+        let is_last = bytes.end >= self.len;
+        let own_end = if is_last {
+            bytes.end
+        } else {
+            bytes.end - bytes.end % BLOCK
+        };
+        if self.overlaps(bytes.start.next_multiple_of(BLOCK)..own_end) {
+            Touch::Within
+        } else if self.overlaps(bytes.clone()) {
+            Touch::Edge
+        } else {
+            Touch::None
+        }
+    }
+
+    fn overlaps(&self, bytes: Range<u64>) -> bool {
+        let next = self.parts.partition_point(|part| part.end <= bytes.start);
+        let next = self.parts.get(next);
+        !bytes.is_empty() && next.is_some_and(|part| part.start < bytes.end)
     }
 }
 
@@ -166,4 +229,36 @@ fn hash_of_zeros(len: u32) -> Option<[u8; 20]> {
         }
     });
     found.into_inner().ok()?
+}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one extent")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_shared_with_a_neighbour_says_little() {
+        let written = |parts: &[Range<u64>]| Written {
+            parts: parts.to_vec(),
+            len: 50_000,
+        };
+        let of_neighbours = written(&[0..12_288, 28_672..32_768]);
+        assert_eq!(of_neighbours.touch(&(10_000..30_000)), Touch::Edge);
+        assert_eq!(of_neighbours.touch(&(12_288..28_672)), Touch::None);
+        assert_eq!(of_neighbours.touch(&(0..10_000)), Touch::Within);
+        assert_eq!(
+            written(&[12_288..16_384]).touch(&(10_000..30_000)),
+            Touch::Within
+        );
+        // The last block is shared with nobody.
+        assert_eq!(
+            written(&[49_152..50_000]).touch(&(30_000..50_000)),
+            Touch::Within
+        );
+        assert_eq!(
+            written(&[49_152..50_000]).touch(&(49_200..49_300)),
+            Touch::Edge
+        );
+        assert_eq!(written(&[]).touch(&(0..50_000)), Touch::None);
+    }
 }

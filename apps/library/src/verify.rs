@@ -12,7 +12,7 @@ use bittorrent::numbers::PieceIndex;
 use hashing::{Cut, hash_pieces};
 
 use crate::content::{Content, Shelf};
-use crate::states::{self, States};
+use crate::states::{self, Presence, States};
 use crate::{LibraryError, Placement};
 
 /// How far a long work on content has come, in bytes.
@@ -31,7 +31,8 @@ pub struct Verified {
     pub good: Bitfield,
     /// The pieces that are there and wrong.
     pub bad: Bitfield,
-    /// The pieces of which bytes are missing, or cannot be read.
+    /// The pieces of which bytes are missing, or cannot be read; also those of which nothing was
+    /// written but an edge, which the neighbour may have written.
     pub missing: Bitfield,
     /// Why some could not be read, other than by not being there; the first such trouble.
     pub trouble: Option<LibraryError>,
@@ -50,14 +51,15 @@ pub fn verify(
 ) -> Result<Verified, LibraryError> {
     let info = placement.info();
     let states = States::of(placement)?;
-    let present = states::present(placement, &states, pieces.iter().copied())?;
+    let presence = states::presence(placement, &states, pieces.iter().copied())?;
+    let Presence { present, touched } = presence;
     let outcome = Mutex::new(Verified::of_none(info.piece_count()));
     let note = |piece: PieceIndex, hash: io::Result<[u8; 20]>| {
         let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
         match hash {
             Ok(hash) if Some(hash) == info.piece_hash(piece) => outcome.good.set(piece),
-            Ok(_) => outcome.bad.set(piece),
-            Err(_) => outcome.missing.set(piece),
+            Ok(_) if touched.has(piece) => outcome.bad.set(piece),
+            Ok(_) | Err(_) => outcome.missing.set(piece),
         };
     };
     for piece in pieces.iter().filter(|piece| !present.has(**piece)) {

@@ -209,6 +209,21 @@ fn good_bad_and_missing_pieces_are_told_apart() {
 }
 
 #[test]
+fn a_piece_is_not_bad_because_its_neighbours_are_there() {
+    let stage = Stage::new(&[P + 5, 4 * P]);
+    let placement = stage.all();
+    for piece in [1, 3] {
+        stage.write(&placement, piece);
+    }
+    let verified = stage.verify(&placement);
+    assert_eq!(numbers(&verified.bad), []);
+    assert_eq!(numbers(&verified.missing), [0, 2, 4, 5]);
+    // A byte of its own changes that.
+    stage.spoil(&placement, 2);
+    assert_eq!(numbers(&stage.verify(&placement).bad), [2]);
+}
+
+#[test]
 fn pieces_of_zeros_need_not_be_written() {
     let mut stage = Stage::new(&[4 * P]);
     let builder = bittorrent::metainfo::Builder {
