@@ -39,6 +39,7 @@
 //! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
 //! | `stabilise`, `join`, `small_ring` | how the tables are kept |
 //! | `searches`, `answering` | both ends of a lookup |
+//! | [`visitor`] | who asks a ring without being a member |
 //! | [`schedules`], [`converged`] | for experiments: all orders of events, rings in their final form |
 //!
 //! Who may say what is not proven yet: ids are believed as they are told (spec section 13.3).
@@ -65,6 +66,7 @@ mod searches;
 mod small_ring;
 mod stabilise;
 mod suspects;
+pub mod visitor;
 pub mod wire;
 
 pub use api::{Command, Config, Event, Shared};
