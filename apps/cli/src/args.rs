@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -42,6 +43,7 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     Tracker(TrackerArgs),
     Demo(DemoArgs),
+    Lab(LabArgs),
 }
 
 /// Make a torrent of a file or folder
@@ -207,6 +209,64 @@ pub(crate) struct DemoArgs {
     /// The folder to share [default: a sample made for the occasion]
     #[arg(value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
+}
+
+/// Measure what the papers say, on the code that runs on the net
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  manyhop lab list
+  manyhop lab run chord-load
+  manyhop lab run chord-path-length --nodes 1000,10000 --seeds 5 --out report
+  manyhop lab run scenario.toml --json
+
+Exit code 1 says that a figure is outside of its tolerance, or that a run failed.")]
+pub(crate) struct LabArgs {
+    #[command(subcommand)]
+    pub(crate) verb: LabVerb,
+}
+
+/// What can be done in the lab.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabVerb {
+    /// List the experiments, with what can be varied
+    List,
+    /// Run an experiment: a table of our figures beside the paper's
+    Run(LabRunArgs),
+    /// Run one run again, by the line that it printed
+    Replay {
+        /// The line, between quotes: 'NAME parameter=value … seed=N'
+        line: String,
+        /// Write comma-separated values
+        #[arg(long)]
+        csv: bool,
+    },
+}
+
+/// Which experiment, and what of it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LabRunArgs {
+    /// An experiment, a scenario file, or `all`
+    #[arg(value_name = "NAME|FILE.toml|all")]
+    pub(crate) what: OsString,
+    /// How many nodes [default: the paper's]
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
+    pub(crate) nodes: Vec<String>,
+    /// Any other parameter, as `list` names them (repeat for more)
+    #[arg(long, value_name = "PARAMETER=V,V,..")]
+    pub(crate) set: Vec<String>,
+    /// With how many seeds each case is run
+    #[arg(long, value_name = "N")]
+    pub(crate) seeds: Option<u32>,
+    /// Run a small part of the paper's cases, in seconds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Write comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Write a report with plots into this folder, and the numbers beside it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[cfg(test)]

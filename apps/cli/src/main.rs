@@ -4,7 +4,7 @@
 //!
 //! - Results go to standard output; progress, notes and errors to standard error. With `--json`
 //!   everything goes to standard output, one object a line with `event`; the last one is `result`
-//!   or `error`.
+//!   or `error`. (The lab's result is one value: a table.)
 //! - The process ends with 0 if it is done, 1 if it failed, 2 if it was asked wrongly.
 //! - An error says what is wrong with which numbers, and then what to try next.
 //! - Ctrl-C and SIGTERM stop cleanly.
@@ -18,7 +18,7 @@
 //! | [`signals`] | how the user stops us |
 //! | [`source`], [`web`] | where descriptions of torrents come from |
 //! | [`session`], [`download`] | a node at work, and a torrent on its way to the disk |
-//! | `create`, `show`, `check`, `get`, `seed`, `tracker`, `demo` | a verb each |
+//! | `create`, `show`, `check`, `get`, `seed`, `tracker`, `demo`, `lab` | a verb each |
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -33,6 +33,7 @@ mod demo;
 mod download;
 mod error;
 mod get;
+mod lab;
 mod meter;
 mod output;
 mod seed;
@@ -89,6 +90,7 @@ fn run(verb: Verb, output: &Output) -> Result<Outcome, Failure> {
         Verb::Check(args) => check::run(args, output),
         Verb::Tracker(args) => tracker::run(args, output),
         Verb::Demo(args) => demo::run(args, output),
+        Verb::Lab(args) => lab::run(args, output),
     }
 }
 
