@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
 use keyspace::{Id, Space};
 use machine::Endpoint;
 
 use crate::contacts::{Contact, Contacts};
+use crate::storage::records::Version;
 
 /// What the nodes of one driver share.
 #[derive(Debug)]
@@ -46,6 +48,10 @@ pub struct Config {
     pub suspicion: Suspicion,
     /// When a lookup is given up.
     pub lookup_timeout: Duration,
+    /// How many nodes keep each value: the owner of its key and those who follow it.
+    pub replicas: usize,
+    /// How often replicas compare what they have.
+    pub repair: Period,
     /// How many lookups a member has under way at a time; more are refused.
     pub lookups_max: usize,
 }
@@ -101,6 +107,10 @@ pub enum Suspicion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LookupId(pub u32);
 
+/// A request for a value, numbered by the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u32);
+
 /// What a user may ask of a node. A host of several virtual nodes does it with the first of them,
 /// but for joining and leaving, which all do.
 #[derive(Debug, Clone)]
@@ -113,6 +123,29 @@ pub enum Command {
     Lookup {
         /// Its number.
         lookup: LookupId,
+        /// The key.
+        key: Id,
+    },
+    /// Keep a value under a key, in place of what is there.
+    Put {
+        /// Its number.
+        request: RequestId,
+        /// The key.
+        key: Id,
+        /// The value, up to 1 MiB.
+        value: Bytes,
+    },
+    /// Find the value of a key.
+    Get {
+        /// Its number.
+        request: RequestId,
+        /// The key.
+        key: Id,
+    },
+    /// Delete the value of a key.
+    Delete {
+        /// Its number.
+        request: RequestId,
         /// The key.
         key: Id,
     },
@@ -136,6 +169,48 @@ pub enum Event {
         /// Why.
         why: NotFound,
     },
+    /// A value was put, or deleted: a majority of its replicas know.
+    Stored {
+        /// Which request.
+        request: RequestId,
+        /// The version that it has now.
+        version: Version,
+        /// How many replicas know.
+        copies: usize,
+    },
+    /// The value of a key, as a majority of its replicas know it.
+    Got {
+        /// Which request.
+        request: RequestId,
+        /// Its version.
+        version: Version,
+        /// The value; none, if it was deleted or never put.
+        value: Option<Bytes>,
+    },
+    /// A request for a value failed.
+    Failed {
+        /// Which one.
+        request: RequestId,
+        /// Why.
+        why: Failure,
+    },
+}
+
+/// Why a request for a value failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// We are not in a ring.
+    #[error("this node is not in a ring")]
+    NotMember,
+    /// A value may have 1 MiB.
+    #[error("the value is longer than 1 MiB")]
+    TooLong,
+    /// Too few of the key's replicas could be reached; what was written may yet be found.
+    #[error("no majority of the replicas answers")]
+    NoMajority,
+    /// Too many requests are under way.
+    #[error("too many requests are under way")]
+    TooMany,
 }
 
 /// Why a node is not in a ring.
@@ -212,6 +287,8 @@ impl Config {
             attempts: 3,
             suspicion: Suspicion::Quarantine,
             lookup_timeout: Duration::from_secs(15),
+            replicas: 3,
+            repair: Period::about(Duration::from_secs(60)),
             lookups_max: 1024,
         }
     }

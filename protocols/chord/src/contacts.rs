@@ -93,6 +93,14 @@ impl Contacts {
         }
     }
 
+    /// A table that takes nobody in: for messages that name no nodes.
+    #[must_use]
+    pub const fn closed() -> Self {
+        let mut table = Self::growing();
+        table.rows_max = 0;
+        table
+    }
+
     /// A table of [`LIVE_CONTACTS_MAX`] references that sweeps out what no node holds any more;
     /// `secret` is drawn by the driver.
     #[must_use]

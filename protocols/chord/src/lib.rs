@@ -40,6 +40,7 @@
 //! | `stabilise`, `join`, `small_ring` | how the tables are kept |
 //! | `searches`, `answering` | both ends of a lookup |
 //! | [`visitor`] | who asks a ring without being a member |
+//! | [`storage`] | values and their replicas |
 //! | [`schedules`], [`converged`] | for experiments: all orders of events, rings in their final form |
 //!
 //! Who may say what is not proven yet: ids are believed as they are told (spec section 13.3).
@@ -65,6 +66,7 @@ pub mod schedules;
 mod searches;
 mod small_ring;
 mod stabilise;
+pub mod storage;
 mod suspects;
 pub mod visitor;
 pub mod wire;

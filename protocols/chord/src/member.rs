@@ -18,6 +18,8 @@ use crate::rpc::{RoundTrips, Rpc};
 use crate::searches::{Purpose, Searches};
 use crate::small_ring::SmallRing;
 use crate::stabilise::Upkeep;
+use crate::storage::records::Records;
+use crate::storage::{Channel, Storage};
 use crate::suspects::Suspects;
 use crate::wire::{Body, Error, Message};
 
@@ -67,6 +69,7 @@ pub(crate) struct Aside {
     pub(crate) suspects: Suspects,
     pub(crate) join: Option<Join>,
     pub(crate) small: Option<SmallRing>,
+    pub(crate) storage: Option<Box<Storage>>,
 }
 
 impl Member {
@@ -124,15 +127,21 @@ impl Member {
         self.standing
     }
 
+    /// What it keeps for others, to look at.
+    #[must_use]
+    pub fn records(&self) -> Option<&Records> {
+        self.storage_ref().map(|storage| &storage.records)
+    }
+
     pub(crate) fn wake(&self) -> Option<Instant> {
         (self.wake != NEVER).then_some(self.wake)
     }
 
     pub(crate) fn command(&mut self, command: &Command, io: &mut Io<'_, Node>) {
-        match *command {
+        match command {
             Command::Create => self.found_ring(io),
-            Command::Join(endpoint) => self.begin_join(endpoint, io),
-            Command::Lookup { lookup, key } => match self.standing {
+            &Command::Join(endpoint) => self.begin_join(endpoint, io),
+            &Command::Lookup { lookup, key } => match self.standing {
                 Standing::Small | Standing::Member => {
                     self.search(key, Purpose::User(lookup), io);
                 }
@@ -141,6 +150,13 @@ impl Member {
                     io.emit(Event::NotFound { lookup, why });
                 }
             },
+            Command::Put {
+                request,
+                key,
+                value,
+            } => self.put(*request, *key, Some(value.clone()), io),
+            &Command::Delete { request, key } => self.put(request, key, None, io),
+            &Command::Get { request, key } => self.get(request, key, io),
         }
         self.rearm();
     }
@@ -169,6 +185,7 @@ impl Member {
         if self.aside.is_some() {
             self.join_timed_out(io);
             self.small_ring_timed_out(io);
+            self.storage_timed_out(io);
         }
         self.rearm();
     }
@@ -227,7 +244,7 @@ impl Member {
                     answer(from, question, Body::Notified, io);
                 }
             }
-            _ => refuse(from, question, Error::Unsupported, io),
+            _ => self.storage_asked(Channel::Datagram(from), question, io),
         }
     }
 
@@ -253,12 +270,14 @@ impl Member {
             Body::Fingers(fingers) => self.join_hinted(transaction, &fingers, io),
             Body::SmallRingAnswer(page) => self.small_ring_answered(transaction, &page, io),
             Body::Refused(_) => {
+                let refusal = message.body.clone();
                 self.search_answered(transaction, message.body, io)
                     || self.upkeep_refused(transaction, io)
+                    || self.storage_answered(transaction, refusal, io)
             }
             // Nothing waits for it: a lost notification is repeated with the next round.
             Body::Notified => true,
-            _ => false,
+            body => self.storage_answered(transaction, body, io),
         }
     }
 
@@ -308,7 +327,7 @@ impl Member {
     }
 
     #[inline]
-    fn rearm(&mut self) {
+    pub(crate) fn rearm(&mut self) {
         let mut wake = self
             .stabilise_at
             .min(self.fix_at)
@@ -370,6 +389,10 @@ impl Aside {
     fn wake(&self) -> Instant {
         let join = self.join.as_ref().map_or(NEVER, Join::deadline);
         let small = self.small.as_ref().map_or(NEVER, SmallRing::deadline);
-        join.min(small)
+        let storage = self
+            .storage
+            .as_ref()
+            .map_or(NEVER, |storage| storage.deadline());
+        join.min(small).min(storage)
     }
 }

@@ -1,11 +1,14 @@
 //! The node: it only sorts what comes and hands it on.
 
+use alloc::boxed::Box;
+
 use machine::{Coming, Input, Instant, Io, Protocol};
 use smallvec::SmallVec;
 
 use crate::api::{Command, Event, Shared};
 use crate::contacts::{Contact, Contacts};
 use crate::member::Member;
+use crate::storage::Serving;
 use crate::wire::{Body, Error, Message};
 
 /// How many virtual nodes a host may be: their number is one byte of a transaction.
@@ -18,8 +21,10 @@ pub struct Node {
     /// The earliest wish of all members to be woken.
     wake: Option<Instant>,
     /// How many datagrams were dropped: garbled, for nobody here, or out of place.
-    dropped: u32,
-    members: SmallVec<[Member; 1]>,
+    pub(crate) dropped: u32,
+    pub(crate) members: SmallVec<[Member; 1]>,
+    /// Streams that others have opened to us.
+    pub(crate) serving: Option<Box<Serving>>,
 }
 
 impl Node {
@@ -35,6 +40,7 @@ impl Node {
                 .zip(places)
                 .map(|(number, &place)| Member::new(number, place, contacts))
                 .collect(),
+            serving: None,
         }
     }
 
@@ -43,6 +49,7 @@ impl Node {
             wake: member.wake(),
             dropped: 0,
             members: SmallVec::from_buf([member]),
+            serving: None,
         }
     }
 
@@ -78,7 +85,7 @@ impl Node {
     fn command(&mut self, command: Command, io: &mut Io<'_, Self>) {
         for member in &mut self.members {
             member.command(&command, io);
-            if matches!(command, Command::Lookup { .. }) {
+            if !matches!(command, Command::Create | Command::Join(_)) {
                 break;
             }
         }
@@ -104,7 +111,8 @@ impl Protocol for Node {
                 tracing::debug!(%from, %error, "garbled datagram");
                 self.dropped = self.dropped.saturating_add(1);
             }
-            Input::Stream { .. } | Input::Disk { .. } | Input::Resolved { .. } => {}
+            Input::Stream { conn, input } => self.stream(conn, &input, io),
+            Input::Disk { .. } | Input::Resolved { .. } => {}
         }
         self.wake = self.members.iter().filter_map(Member::wake).min();
     }

@@ -58,6 +58,18 @@ impl Rpc {
         }
     }
 
+    /// Notes a question that is sent otherwise, with a time-out of its own.
+    pub(crate) fn noted(to: Contact, asker: u8, patience: Duration, io: &mut Io<'_, Node>) -> Self {
+        let drawn = io.rng().next_u64();
+        Self {
+            transaction: Transaction(drawn & !0xff | u64::from(asker)),
+            deadline: io.now() + patience,
+            sent: io.now(),
+            to,
+            attempts: 1,
+        }
+    }
+
     /// Sends it once more.
     pub(crate) fn repeat(&mut self, body: Body, trips: RoundTrips, io: &mut Io<'_, Node>) {
         send(self.transaction, self.to, body, io);

@@ -18,6 +18,7 @@ use crate::member::{Member, NEVER};
 use crate::node::Node;
 use crate::routing::{Hop, hop};
 use crate::rpc::{RoundTrips, Rpc};
+use crate::storage::DealingId;
 use crate::wire::{Body, EXCLUDED_MAX, Exclusion, Neighbourhood, Transaction, Want, Wanted};
 
 /// How many times a lookup that found no way begins again (spec section 3).
@@ -52,6 +53,8 @@ pub(crate) enum Purpose {
     User(LookupId),
     /// To find our own place, through somebody of the ring.
     Join,
+    /// To find the replicas of a value.
+    Deal(DealingId),
 }
 
 /// How a lookup ended.
@@ -73,7 +76,7 @@ impl Purpose {
     const fn want(self) -> Want {
         match self {
             Self::Finger(_) | Self::User(_) => Want::Few,
-            Self::Join => Want::List,
+            Self::Join | Self::Deal(_) => Want::List,
         }
     }
 }
@@ -200,9 +203,8 @@ impl Member {
             return self.finish(purpose, &report, Outcome::Failed(NotFound::TooMany), io);
         }
         let hop = self.own_hop(key, &[], io);
-        if let Some(few) = self.owners(&hop) {
-            let report = Report::local(key);
-            return self.finish(purpose, &report, Outcome::Owner(few), io);
+        if let Some(outcome) = self.own_outcome(&hop, key, purpose, io) {
+            return self.finish(purpose, &Report::local(key), outcome, io);
         }
         let mut search = Search::new(key, purpose, io.now());
         if let Hop::Next(few) = hop {
@@ -317,10 +319,11 @@ impl Member {
         }
         if search.again_at <= now {
             search.again_at = NEVER;
-            let (key, excluded) = (search.key, search.lookup.excluded().to_vec());
+            let (key, purpose) = (search.key, search.purpose);
+            let excluded = search.lookup.excluded().to_vec();
             let hop = self.own_hop(key, &excluded, io);
-            if let Some(few) = self.owners(&hop) {
-                return self.conclude(at, Outcome::Owner(few), io);
+            if let Some(outcome) = self.own_outcome(&hop, key, purpose, io) {
+                return self.conclude(at, outcome, io);
             }
             if let (Hop::Next(few), Some(searches)) = (hop, &mut self.searches) {
                 searches.list[at].offer(&few, &io.shared().contacts);
@@ -380,6 +383,7 @@ impl Member {
                 io.emit(report.found(lookup, around.successors.to_vec()));
             }
             (Purpose::Join, outcome) => self.place_found(outcome, io),
+            (Purpose::Deal(dealing), outcome) => self.replicas_found(dealing, outcome, io),
         }
     }
 
@@ -391,6 +395,24 @@ impl Member {
         let is_out: Option<&dyn Fn(Contact) -> bool> =
             (!excluded.is_empty() || self.has_suspects()).then_some(&is_out);
         hop(&self.near, &self.fingers, key, contacts, is_out)
+    }
+
+    /// The outcome of a lookup that our own tables can answer.
+    fn own_outcome(
+        &self,
+        hop: &Hop,
+        key: Id,
+        purpose: Purpose,
+        io: &Io<'_, Node>,
+    ) -> Option<Outcome> {
+        let few = self.owners(hop)?;
+        let want = purpose.want();
+        if want == Want::List
+            && let Body::OwnerList(around) = self.find_next(Wanted { key, want }, &[], io)
+        {
+            return Some(Outcome::OwnerList(around));
+        }
+        Some(Outcome::Owner(few))
     }
 
     pub(crate) fn has_suspects(&self) -> bool {

@@ -110,10 +110,13 @@ impl Member {
                 && self.near.is_nearer(candidate, contacts)
                 && !self.is_suspect(candidate, io.now())
         });
+        let rules = config.rules;
         if changed {
             self.stabilise_soon(io);
+            self.neighbours_changed(io);
         }
-        match (candidate, config.rules) {
+        let Shared { contacts, config } = io.shared();
+        match (candidate, rules) {
             (None, _) => self.finish_round(io),
             (Some(candidate), Rules::Corrected) => {
                 let rpc = Rpc::ask(candidate, Body::AskList, self.number, self.trips, io);
@@ -146,6 +149,7 @@ impl Member {
         // Step B of the proof.
         self.near.adopt(rpc.to, list, config.successors, contacts);
         self.stabilise_soon(io);
+        self.neighbours_changed(io);
         self.finish_round(io);
         true
     }
@@ -188,9 +192,10 @@ impl Member {
     }
 
     fn rectify(&mut self, notifier: Contact, io: &mut Io<'_, Node>) {
+        let before = self.near.predecessor();
         match self.near.notified(notifier, &io.shared().contacts) {
             Rectify::Known => {}
-            Rectify::Adopted => self.predecessor_changed(io),
+            Rectify::Adopted => self.predecessor_changed(before, io),
             Rectify::AskPredecessor(predecessor) => {
                 let rpc = Rpc::ask(predecessor, Body::Ping, self.number, self.trips, io);
                 self.upkeep = Upkeep::Predecessor { rpc, notifier };
@@ -216,8 +221,9 @@ impl Member {
         }
     }
 
-    fn predecessor_changed(&mut self, io: &mut Io<'_, Node>) {
+    fn predecessor_changed(&mut self, before: Option<Contact>, io: &mut Io<'_, Node>) {
         self.stabilise_soon(io);
+        self.range_changed(before, io);
     }
 
     /// Whoever was asked did not answer in time.
@@ -270,7 +276,7 @@ impl Member {
                 self.bury(rpc.to, io);
                 let contacts = &io.shared().contacts;
                 self.near.set_predecessor(Some(notifier), contacts);
-                self.predecessor_changed(io);
+                self.predecessor_changed(Some(rpc.to), io);
                 self.rest(io);
             }
         }

@@ -1,9 +1,11 @@
 //! Messages survive the wire, and whatever else comes over it is refused.
 
+use bytes::Bytes;
 use chord::contacts::{Contact, Contacts, Reference};
+use chord::storage::records::{Arc, Record, Verdict, Version};
 use chord::wire::{
-    Body, Error, Exclusion, HEADER_LEN, List, Message, Neighbourhood, Page, Stand, Transaction,
-    Want, Wanted,
+    Batch, Body, Error, Exclusion, Fetch, HEADER_LEN, Holding, Leave, List, Message, Neighbourhood,
+    Offer, Page, Part, Stand, Stretch, Transaction, Want, Wanted,
 };
 use chord::{Config, Shared};
 use keyspace::Id;
@@ -33,7 +35,7 @@ fn contact() -> impl Strategy<Value = Contact> {
 }
 
 fn list() -> impl Strategy<Value = List> {
-    proptest::collection::vec(contact(), 0..=26).prop_map(Into::into)
+    proptest::collection::vec(contact(), 0..=25).prop_map(Into::into)
 }
 
 fn few() -> impl Strategy<Value = [Option<Contact>; 3]> {
@@ -69,7 +71,75 @@ fn page() -> impl Strategy<Value = Box<Page>> {
     (stand, list()).prop_map(|(stand, members)| Box::new(Page { stand, members }))
 }
 
+fn version() -> impl Strategy<Value = Version> {
+    any::<(u64, u64)>().prop_map(|(counter, writer)| Version { counter, writer })
+}
+
+fn value() -> impl Strategy<Value = Bytes> {
+    proptest::collection::vec(any::<u8>(), 0..200).prop_map(Into::into)
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    (id(), version(), proptest::option::of(value())).prop_map(|(key, version, value)| Record {
+        key,
+        version,
+        value,
+    })
+}
+
+fn holding() -> impl Strategy<Value = Holding> {
+    prop_oneof![
+        Just(Holding::Nothing),
+        version().prop_map(Holding::Deleted),
+        (version(), value()).prop_map(|(version, value)| Holding::Value(version, value)),
+        (version(), any::<u32>()).prop_map(|(version, len)| Holding::Long(version, len)),
+    ]
+}
+
+fn arc() -> impl Strategy<Value = Arc> {
+    (id(), id()).prop_map(|(from, to)| Arc { from, to })
+}
+
+/// What is said of values.
+fn dealing() -> impl Strategy<Value = Body> {
+    let verdict = prop_oneof![
+        Just(Verdict::Kept),
+        Just(Verdict::Older),
+        Just(Verdict::NotHere)
+    ];
+    let part = prop_oneof![Just(Part::Version), Just(Part::Value)];
+    let records = proptest::collection::vec(record(), 0..4).prop_map(Into::into);
+    let batch = (records, proptest::option::of(id()));
+    let listing = proptest::collection::vec((id(), version()), 0..=24);
+    prop_oneof![
+        record().prop_map(|record| Body::Store(Box::new(record))),
+        verdict.prop_map(Body::Stored),
+        (id(), part).prop_map(|(key, part)| Body::Fetch(Fetch { key, part })),
+        holding().prop_map(|holding| Body::Fetched(Box::new(holding))),
+        (arc(), id()).prop_map(|(arc, cursor)| Body::Transfer(Box::new(Stretch { arc, cursor }))),
+        batch.prop_map(|(records, next)| Body::Batch(Box::new(Batch { records, next }))),
+        arc().prop_map(|arc| Body::Compare(Box::new(arc))),
+        any::<[u64; 16]>().prop_map(|digests| Body::Digests(Box::new(digests))),
+        listing.prop_map(|listing| Body::Listing(listing.into())),
+        (contact(), id(), any::<u64>()).prop_map(|(owner, from, digest)| {
+            let to = shared().0.contacts.id(owner);
+            let arc = Arc { from, to };
+            Body::Offer(Box::new(Offer { owner, arc, digest }))
+        }),
+        (contact(), around()).prop_map(|(leaver, around)| {
+            let around = *around;
+            Body::Leave(Box::new(Leave { leaver, around }))
+        }),
+        Just(Body::Left),
+    ]
+}
+
 fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![dealing(), talk()]
+}
+
+/// What is said of the ring.
+fn talk() -> impl Strategy<Value = Body> {
     let exclusion = (wanted(), proptest::collection::vec(id(), 1..=16));
     let exclusion = exclusion.prop_map(|(wanted, excluded)| {
         Body::FindNextWithout(Box::new(Exclusion {

@@ -2,9 +2,11 @@
 
 use alloc::boxed::Box;
 
+use bytes::Bytes;
 use keyspace::Id;
 
 use crate::contacts::{Contact, Few};
+use crate::storage::records::{Arc, PARTS, Record, Verdict, Version};
 
 /// Some contacts, in an order that means something.
 pub type List = Box<[Contact]>;
@@ -47,6 +49,36 @@ pub enum Body {
     AskFingers,
     /// These, the longest first.
     Fingers(List),
+
+    /// I leave; these were my neighbours.
+    Leave(Box<Leave>),
+    /// I have heard it.
+    Left,
+
+    /// Keep this.
+    Store(Box<Record>),
+    /// What came of it.
+    Stored(Verdict),
+
+    /// What have you of this key?
+    Fetch(Fetch),
+    /// This.
+    Fetched(Box<Holding>),
+
+    /// Give me what you have on this arc, from a point of it on.
+    Transfer(Box<Stretch>),
+    /// This, to begin with.
+    Batch(Box<Batch>),
+
+    /// What have you on this arc?
+    Compare(Box<Arc>),
+    /// So much that I tell the digests of its sixteen parts only.
+    Digests(Box<[u64; PARTS]>),
+    /// These keys, in these versions.
+    Listing(Box<[(Id, Version)]>),
+
+    /// You are a replica of my range; this is what you should have.
+    Offer(Box<Offer>),
 
     /// Of a ring that is still too small for the usual rules: who is in it.
     SmallRing(Box<Page>),
@@ -92,6 +124,75 @@ pub struct Neighbourhood {
     pub predecessor: Option<Contact>,
     /// Who follows, nearest first.
     pub successors: List,
+}
+
+/// Somebody leaves the ring in good order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leave {
+    /// Who.
+    pub leaver: Contact,
+    /// Who stood before it, and who followed.
+    pub around: Neighbourhood,
+}
+
+/// A question for a key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetch {
+    /// The key.
+    pub key: Id,
+    /// What is wanted.
+    pub part: Part,
+}
+
+/// What is wanted of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its version only.
+    Version,
+    /// Its value too, if it fits.
+    Value,
+}
+
+/// What a replica has of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// Nothing.
+    Nothing,
+    /// The word that it was deleted.
+    Deleted(Version),
+    /// Its value.
+    Value(Version, Bytes),
+    /// A value of so many bytes, which was not asked for or does not fit into a datagram.
+    Long(Version, u32),
+}
+
+/// A part of an arc: from the cursor, which is not part of it, to the arc's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The arc.
+    pub arc: Arc,
+    /// Where to go on.
+    pub cursor: Id,
+}
+
+/// Some records of an arc, clockwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The records.
+    pub records: Box<[Record]>,
+    /// Where to go on; nowhere, if this was all.
+    pub next: Option<Id>,
+}
+
+/// A range whose replica somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// Its owner.
+    pub owner: Contact,
+    /// The range.
+    pub arc: Arc,
+    /// The digest of all that the owner has of it.
+    pub digest: u64,
 }
 
 /// What is said of a small ring.
@@ -147,6 +248,19 @@ impl Error {
     }
 }
 
+impl Holding {
+    /// The version that is there.
+    #[must_use]
+    pub const fn version(&self) -> Option<Version> {
+        match self {
+            Self::Nothing => None,
+            Self::Deleted(version) | Self::Value(version, _) | Self::Long(version, _) => {
+                Some(*version)
+            }
+        }
+    }
+}
+
 impl Body {
     /// Whether this answers something; else it asks.
     #[must_use]
@@ -167,6 +281,17 @@ impl Body {
             Self::Neighbours(_) => (4, FLAG_ANSWER),
             Self::Notify(_) => (5, 0),
             Self::Notified => (5, FLAG_ANSWER),
+            Self::Leave(_) => (6, 0),
+            Self::Left => (6, FLAG_ANSWER),
+            Self::Store(_) => (16, 0),
+            Self::Stored(_) => (16, FLAG_ANSWER),
+            Self::Fetch(_) => (17, 0),
+            Self::Fetched(_) => (17, FLAG_ANSWER),
+            Self::Transfer(_) => (18, 0),
+            Self::Batch(_) => (18, FLAG_ANSWER),
+            Self::Compare(_) => (19, 0),
+            Self::Digests(_) | Self::Listing(_) => (19, FLAG_ANSWER),
+            Self::Offer(_) => (21, 0),
             Self::AskFingers => (9, 0),
             Self::Fingers(_) => (9, FLAG_ANSWER),
             Self::SmallRing(_) => (20, 0),

@@ -8,9 +8,12 @@ use keyspace::Id;
 use machine::Endpoint;
 use wire::{Encode, Malformed, Problem, Reader};
 
-use super::body::{Error, Exclusion, Kind, List, Neighbourhood, Page, Stand, Want, Wanted};
-use super::{Body, EXCLUDED_MAX, FLAG_ANSWER, FLAG_ERROR, LIST_MAX, encode_endpoint};
+use super::body::{
+    Error, Exclusion, Kind, Leave, List, Neighbourhood, Offer, Page, Stand, Want, Wanted,
+};
+use super::{Body, EXCLUDED_MAX, FLAG_ANSWER, FLAG_ERROR, LIST_MAX, encode_endpoint, records};
 use crate::contacts::{Contact, Contacts, Few, Reference};
+use crate::storage::records::Arc;
 
 /// A reference: id 20, address 16, port 2, incarnation 4.
 const REFERENCE_LEN: usize = 42;
@@ -39,6 +42,18 @@ impl Body {
             Self::Successors(list) | Self::Fingers(list) => list_len(list),
             Self::SmallRing(page) | Self::SmallRingAnswer(page) => 1 + list_len(&page.members),
             Self::Refused(_) => 2,
+            Self::Leave(leave) => REFERENCE_LEN + neighbourhood_len(&leave.around),
+            Self::Offer(_) => REFERENCE_LEN + Id::LEN + 8,
+            Self::Left => 0,
+            Self::Store(_)
+            | Self::Stored(_)
+            | Self::Fetch(_)
+            | Self::Fetched(_)
+            | Self::Transfer(_)
+            | Self::Batch(_)
+            | Self::Compare(_)
+            | Self::Digests(_)
+            | Self::Listing(_) => records::encoded_len(self),
         }
     }
 
@@ -89,6 +104,25 @@ impl Body {
                 encode_list(&page.members, contacts, out);
             }
             Self::Refused(error) => error.code().encode(out),
+            Self::Leave(leave) => {
+                encode_reference(leave.leaver, contacts, out);
+                encode_neighbourhood(&leave.around, 0, contacts, out);
+            }
+            Self::Offer(offer) => {
+                encode_reference(offer.owner, contacts, out);
+                offer.arc.from.to_bytes().encode(out);
+                offer.digest.encode(out);
+            }
+            Self::Left => {}
+            Self::Store(_)
+            | Self::Stored(_)
+            | Self::Fetch(_)
+            | Self::Fetched(_)
+            | Self::Transfer(_)
+            | Self::Batch(_)
+            | Self::Compare(_)
+            | Self::Digests(_)
+            | Self::Listing(_) => records::encode(self, out),
         }
     }
 
@@ -120,6 +154,10 @@ impl Body {
             (9, true) => Self::Fingers(decode_list(reader, contacts)?),
             (20, false) => Self::SmallRing(Box::new(decode_page(reader, contacts)?)),
             (20, true) => Self::SmallRingAnswer(Box::new(decode_page(reader, contacts)?)),
+            (6, false) => Self::Leave(Box::new(decode_leave(reader, contacts)?)),
+            (6, true) => Self::Left,
+            (16..=19, _) => records::decode(kind.number, is_answer, reader)?,
+            (21, false) => Self::Offer(Box::new(decode_offer(reader, contacts)?)),
             _ => return Err(Malformed::invalid("type", 3, "a type of message")),
         })
     }
@@ -291,6 +329,24 @@ fn decode_page(reader: &mut Reader<'_>, contacts: &mut Contacts) -> Result<Page,
     Ok(Page {
         stand,
         members: decode_list(reader, contacts)?,
+    })
+}
+
+fn decode_leave(reader: &mut Reader<'_>, contacts: &mut Contacts) -> Result<Leave, Malformed> {
+    let leaver = decode_reference(reader, contacts)?;
+    let flags = reader.u8("has predecessor")?;
+    let around = decode_neighbourhood(flags, reader, contacts)?;
+    Ok(Leave { leaver, around })
+}
+
+fn decode_offer(reader: &mut Reader<'_>, contacts: &mut Contacts) -> Result<Offer, Malformed> {
+    let owner = decode_reference(reader, contacts)?;
+    let from = Id::from_bytes(reader.array("from")?);
+    let to = contacts.id(owner);
+    Ok(Offer {
+        owner,
+        arc: Arc { from, to },
+        digest: reader.u64("digest")?,
     })
 }
 

@@ -14,8 +14,12 @@
 
 mod body;
 mod codec;
+mod records;
 
-pub use body::{Body, Error, Exclusion, List, Neighbourhood, Page, Stand, Want, Wanted};
+pub use body::{
+    Batch, Body, Error, Exclusion, Fetch, Holding, Leave, List, Neighbourhood, Offer, Page, Part,
+    Stand, Stretch, Want, Wanted,
+};
 
 use alloc::vec::Vec;
 
@@ -23,6 +27,7 @@ use machine::Endpoint;
 use wire::{Encode, Malformed, Reader};
 
 use crate::api::Shared;
+use crate::contacts::Contacts;
 
 /// The first two bytes: "CH".
 pub const MAGIC: u16 = 0x4348;
@@ -73,6 +78,17 @@ impl machine::Wire<Shared> for Message {
     }
 
     fn decode(bytes: &[u8], shared: &mut Shared) -> Result<Self, Malformed> {
+        Self::decode_with(bytes, &mut shared.contacts)
+    }
+
+    fn encoded_len(&self, shared: &Shared) -> usize {
+        HEADER_LEN + self.body.encoded_len(&shared.contacts)
+    }
+}
+
+impl Message {
+    /// Reads a message; the nodes that it names are taken into `contacts`.
+    pub(crate) fn decode_with(bytes: &[u8], contacts: &mut Contacts) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         expect(&mut reader, "magic", MAGIC.into())?;
         if reader.u8("version")? != VERSION {
@@ -92,17 +108,13 @@ impl machine::Wire<Shared> for Message {
             ));
         }
         let kind = body::Kind { number, flags };
-        let body = Body::decode(kind, &mut reader, &mut shared.contacts)?;
+        let body = Body::decode(kind, &mut reader, contacts)?;
         reader.finish("body")?;
         Ok(Self {
             transaction,
             to,
             body,
         })
-    }
-
-    fn encoded_len(&self, shared: &Shared) -> usize {
-        HEADER_LEN + self.body.encoded_len(&shared.contacts)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rings of hundreds in the simulator: what must hold at all times, and what in the end.
 
+mod keeping;
 mod world;
 
 use std::time::Duration;

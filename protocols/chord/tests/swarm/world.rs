@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chord::api::{Found, LookupId, NotJoined};
+use bytes::Bytes;
+use chord::api::{Found, LookupId, NotJoined, RequestId};
 use chord::contacts::{Contact, Contacts, Reference};
 use chord::member::{Member, Standing};
 use chord::{Command, Config, Converged, Event, Node, Shared};
@@ -22,6 +23,9 @@ pub(crate) struct World {
     lookups: u32,
     found: BTreeMap<LookupId, Option<Box<Found>>>,
     pub(crate) others: Vec<(NodeId, Event)>,
+    requests: u32,
+    /// What became of puts and gets.
+    pub(crate) dealt: BTreeMap<RequestId, Event>,
 }
 
 /// Everybody who may ever take part, each at an id that the seed drew.
@@ -71,6 +75,8 @@ impl World {
             lookups: 0,
             found: BTreeMap::new(),
             others: Vec::new(),
+            requests: 0,
+            dealt: BTreeMap::new(),
         }
     }
 
@@ -128,6 +134,11 @@ impl World {
                     let door = self.anybody();
                     let door = self.sim.endpoint(door);
                     self.sim.command(node, Command::Join(door));
+                }
+                Event::Stored { request, .. }
+                | Event::Got { request, .. }
+                | Event::Failed { request, .. } => {
+                    self.dealt.insert(request, event);
                 }
                 Event::Joined | Event::Adrift | Event::NotJoined(_) => {
                     self.others.push((node, event));
@@ -232,6 +243,59 @@ impl World {
                 (lookup, key)
             })
             .collect()
+    }
+
+    /// Asks somebody to put a value.
+    pub(crate) fn put(&mut self, key: Id, value: &Bytes) -> RequestId {
+        let (request, value) = (self.request(), value.clone());
+        let node = self.anybody();
+        let put = Command::Put {
+            request,
+            key,
+            value,
+        };
+        self.sim.command(node, put);
+        request
+    }
+
+    pub(crate) fn delete(&mut self, key: Id) -> RequestId {
+        let (request, node) = (self.request(), self.anybody());
+        self.sim.command(node, Command::Delete { request, key });
+        request
+    }
+
+    /// Asks somebody for a value.
+    pub(crate) fn get(&mut self, key: Id) -> RequestId {
+        let (request, node) = (self.request(), self.anybody());
+        self.sim.command(node, Command::Get { request, key });
+        request
+    }
+
+    /// The value that a request has got by now.
+    pub(crate) fn got(&self, request: RequestId) -> Option<Option<Bytes>> {
+        match self.dealt.get(&request) {
+            Some(Event::Got { value, .. }) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether a request is known to have written its value.
+    pub(crate) fn is_stored(&self, request: RequestId) -> bool {
+        matches!(self.dealt.get(&request), Some(Event::Stored { .. }))
+    }
+
+    /// Those alive who keep a key's value.
+    pub(crate) fn keepers(&self, key: Id) -> Vec<NodeId> {
+        let keeps = |node: &&NodeId| {
+            let records = self.member(**node).records();
+            records.is_some_and(|records| records.version(key).is_some())
+        };
+        self.alive.iter().filter(keeps).copied().collect()
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
     }
 
     /// What a lookup has found by now.

@@ -133,9 +133,11 @@ impl Ring {
             .command(self.node(from), Command::Lookup { lookup, key });
         self.run(5);
         let events = self.sim.take_events();
-        let found = events.into_iter().find_map(|(_, _, event)| match event {
-            Event::Found(found) => Some(found),
-            Event::Joined | Event::NotJoined(_) | Event::Adrift | Event::NotFound { .. } => None,
+        let found = events.into_iter().find_map(|(_, _, event)| {
+            let Event::Found(found) = event else {
+                return None;
+            };
+            Some(found)
         });
         let found = found.expect("the lookup ended");
         (self.number(found.owners[0]), found.hops)
