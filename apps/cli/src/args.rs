@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use machine::Endpoint;
 
+use crate::chord::args::ChordArgs;
 use crate::units::{FileNumbers, Rate, Size};
 
 const ABOUT: &str = "Every peer-to-peer network in one program: fetch and share torrents.";
@@ -43,6 +44,7 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     Tracker(TrackerArgs),
     Demo(DemoArgs),
+    Chord(ChordArgs),
     Lab(LabArgs),
 }
 

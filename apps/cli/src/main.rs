@@ -18,7 +18,7 @@
 //! | [`signals`] | how the user stops us |
 //! | [`source`], [`web`] | where descriptions of torrents come from |
 //! | [`session`], [`download`] | a node at work, and a torrent on its way to the disk |
-//! | `create`, `show`, `check`, `get`, `seed`, `tracker`, `demo`, `lab` | a verb each |
+//! | `create`, `show`, `check`, `get`, `seed`, `tracker`, `demo`, `chord`, `lab` | a verb each |
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -28,6 +28,7 @@
 
 mod args;
 mod check;
+mod chord;
 mod create;
 mod demo;
 mod download;
@@ -90,6 +91,7 @@ fn run(verb: Verb, output: &Output) -> Result<Outcome, Failure> {
         Verb::Check(args) => check::run(args, output),
         Verb::Tracker(args) => tracker::run(args, output),
         Verb::Demo(args) => demo::run(args, output),
+        Verb::Chord(args) => chord::run(args, output),
         Verb::Lab(args) => lab::run(args, output),
     }
 }
