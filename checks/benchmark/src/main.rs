@@ -40,7 +40,7 @@ use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
 use clap::Parser as _;
-use manyhop_interop::Requirement;
+use manyhop_interop::{Manyhop, Requirement};
 
 use crate::options::Options;
 use crate::report::Report;
@@ -73,6 +73,8 @@ fn measure(options: &Options) -> anyhow::Result<()> {
     if let Some(missing) = Requirement::Namespaces.missing() {
         bail!("{missing}");
     }
+    Manyhop::command()?;
+    rows::check_names(&options.only)?;
     interruption::heed()?;
     let words: Vec<String> = env::args().skip(1).collect();
     let command = format!("cargo xtask bench {}", words.join(" "));

@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 
 /// Measures manyhop beside other programs, in turn, in network namespaces of its own (as root).
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench", after_help = EXAMPLES)]
+#[command(bin_name = "cargo xtask bench", after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// What to measure [default: all]
     #[arg(value_name = "ROW")]

@@ -45,8 +45,10 @@ impl Contender for Rqbit {
             command.arg("share").arg(content);
             return Asked::new(command, Sign::Words("magnet:"));
         }
-        if matches!(task, Task::Seed(_)) {
-            // It tells the tracker first that all is missing.
+        let is_many = matches!(task, Task::Seed(torrents) if torrents.len() > 1);
+        if is_many {
+            // It tells the tracker first that all is missing. (One who seeds a single torrent is not
+            // told this: it would call the others, from a port that `swarm` does not know.)
             command.args(["--tracker-refresh-interval", "1s"]);
             command.args(["--concurrent-init-limit", "8"]);
         }
@@ -59,8 +61,10 @@ impl Contender for Rqbit {
             };
         }
         let sign = match task {
-            Task::Create(_) | Task::Seed(_) => Sign::Tracker,
-            Task::Check(_) => Sign::Words("Initial check results"),
+            Task::Seed(_) if is_many => Sign::Tracker,
+            Task::Create(_) | Task::Check(_) | Task::Seed(_) => {
+                Sign::Words("Initial check results")
+            }
             Task::Leech(_) | Task::Share(_) => Sign::Words("torrent finished downloading"),
         };
         Asked::new(command, sign)

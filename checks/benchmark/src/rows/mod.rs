@@ -8,7 +8,7 @@ mod transfer;
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use manyhop_interop::{Requirement, folder};
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ pub(crate) fn prepare(name: RowName, options: &Options) -> anyhow::Result<Row> {
         RowName::Many => Skill::SeedMany,
         RowName::Simulator => return simulator::prepare(folder),
     };
-    let (contenders, skipped) = choose(skill, &options.only)?;
+    let (contenders, skipped) = choose(skill, &options.only);
     let size = options.size(name);
     let payload = || payload(folder.path(), size);
     let (title, trial) = match name {
@@ -72,6 +72,19 @@ pub(crate) fn prepare(name: RowName, options: &Options) -> anyhow::Result<Row> {
 /// Asks one contender once.
 pub(crate) type Ask = Box<dyn Fn(&dyn Contender) -> anyhow::Result<Figures>>;
 
+/// Checks names that the user has typed.
+///
+/// # Errors
+/// When one is nobody's.
+pub(crate) fn check_names(names: &[String]) -> anyhow::Result<()> {
+    let all = contenders::ALL.map(|one| one.name());
+    let unknown = names.iter().find(|name| !all.contains(&name.as_str()));
+    match unknown {
+        Some(name) => bail!("there is no contender {name}; there are {}", all.join(", ")),
+        None => Ok(()),
+    }
+}
+
 /// A row's title, and how one contender is asked.
 type Question = (String, Ask);
 
@@ -80,18 +93,7 @@ fn payload(folder: &Path, size: Size) -> anyhow::Result<Payload> {
 }
 
 /// Those who can, and the names of those who could.
-fn choose(
-    skill: Skill,
-    only: &[String],
-) -> anyhow::Result<(Vec<&'static dyn Contender>, Vec<String>)> {
-    for name in only {
-        let is_known = contenders::ALL.iter().any(|one| one.name() == name);
-        ensure!(
-            is_known,
-            "there is no contender {name}; there are {}",
-            names()
-        );
-    }
+fn choose(skill: Skill, only: &[String]) -> (Vec<&'static dyn Contender>, Vec<String>) {
     let is_wanted = |one: &dyn Contender| {
         let is_named = only.is_empty() || only.iter().any(|name| name == one.name());
         is_named && one.skills().contains(&skill)
@@ -103,11 +105,7 @@ fn choose(
             Some(what) => missing.push(format!("{}: {what}", one.name())),
         }
     }
-    Ok((there, missing))
-}
-
-fn names() -> String {
-    contenders::ALL.map(|one| one.name()).join(", ")
+    (there, missing)
 }
 
 fn missing_for(contender: &dyn Contender) -> Option<String> {
@@ -130,14 +128,19 @@ mod tests {
 
     #[test]
     fn all_who_can_take_part_unless_some_are_named() {
-        let (there, missing) = choose(Skill::Create, &[]).unwrap();
+        let (there, missing) = choose(Skill::Create, &[]);
         let who_can = contenders::ALL.iter();
         let who_can = who_can.filter(|one| one.skills().contains(&Skill::Create));
         assert_eq!(there.len() + missing.len(), who_can.count());
-        let (there, _) = choose(Skill::Create, &["manyhop".to_owned()]).unwrap();
+        let (there, _) = choose(Skill::Create, &["manyhop".to_owned()]);
         assert_eq!(there.len(), 1);
-        let (there, missing) = choose(Skill::Leech, &["mktorrent".to_owned()]).unwrap();
+        let (there, missing) = choose(Skill::Leech, &["mktorrent".to_owned()]);
         assert!(there.is_empty() && missing.is_empty());
-        assert!(choose(Skill::Leech, &["mktorent".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn names_of_nobody_are_refused() {
+        assert!(check_names(&["mktorrent".to_owned()]).is_ok());
+        assert!(check_names(&["mktorrent".to_owned(), "mktorent".to_owned()]).is_err());
     }
 }
