@@ -113,7 +113,7 @@ impl Torrent {
             piece,
         });
         let (peers, _) = self.peers_mut();
-        for (conn, peer) in peers.filter(|(_, peer)| !peer.is_seed()) {
+        for (conn, peer) in peers {
             turn.io.send(conn, &Message::Have(piece));
             peer.spoke_at = turn.io.now();
         }
@@ -244,6 +244,13 @@ impl Core {
         if self.disk == Disk::Refusing || peer.our_interest == Interest::Uninterested {
             return;
         }
+        let depth_max = turn.session.config.memory_bytes / OWED_PART / u64::from(BLOCK_LEN);
+        let want = peer
+            .pipeline
+            .room(u32::try_from(depth_max.max(2)).unwrap_or(u32::MAX));
+        if want == 0 {
+            return;
+        }
         let Stage::Begun(assembly) = &mut self.stage else {
             return;
         };
@@ -263,16 +270,9 @@ impl Core {
                 allowed_fast: &peer.allowed_fast,
             },
         };
-        let depth_max = turn.session.config.memory_bytes / OWED_PART / u64::from(BLOCK_LEN);
-        let want = peer
-            .pipeline
-            .room(u32::try_from(depth_max.max(2)).unwrap_or(u32::MAX));
         let Pieces::Known(has) = &peer.pieces else {
             return;
         };
-        if want == 0 {
-            return;
-        }
         let now = turn.io.now();
         let standing = if self.smart_ban.is_on_parole(peer.endpoint) {
             Standing::OnParole

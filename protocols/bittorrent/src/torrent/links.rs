@@ -132,13 +132,14 @@ impl Torrent {
     /// Takes bytes of a connection, whatever its state.
     pub(super) fn received(&mut self, conn: ConnId, bytes: Bytes, turn: &mut Turn<'_, '_>) {
         let result = match self.links.get_mut(&conn) {
+            Some(Link::Open(peer)) => self.core.listen(conn, peer, bytes, turn),
             Some(Link::Greeting(greeting)) => {
                 greeting.input.push(bytes);
                 self.shake_hands(conn, turn)
             }
-            Some(Link::Open(_)) => self.listen(conn, bytes, turn),
             Some(Link::Dialing(_)) | None => Ok(()),
         };
+        self.metadata_proven(turn);
         if let Err(fault) = result {
             self.close(conn, &fault, turn);
         }
@@ -176,8 +177,9 @@ impl Torrent {
             self.core.candidates.connected(endpoint, turn.now());
         }
         self.core.introduce(conn, &mut peer, turn);
+        let listened = self.core.listen(conn, &mut peer, Bytes::new(), turn);
         self.links.insert(conn, Link::Open(peer));
-        self.listen(conn, Bytes::new(), turn)
+        listened
     }
 
     /// Of two connections with the same peer only one stays (spec section 21). Both sides must

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use bytes::Bytes;
 use machine::ConnId;
 
-use super::{Core, Errand, Stage, Torrent};
+use super::{Core, Errand, Stage};
 use crate::bitfield::Bitfield;
 use crate::choker::{Changes, Interest};
 use crate::fast::{ALLOWED_FAST_COUNT, allowed_fast_set};
@@ -16,37 +16,32 @@ use crate::picker::Picker;
 use crate::session::Turn;
 use crate::wire::{Frame, Message};
 
-impl Torrent {
+impl Core {
     /// Takes bytes of an open peer: every message in them, then what they call for.
     pub(super) fn listen(
         &mut self,
         conn: ConnId,
+        peer: &mut Peer,
         bytes: Bytes,
         turn: &mut Turn<'_, '_>,
     ) -> Result<(), Misbehaviour> {
-        let Some((peer, core)) = self.peer(conn) else {
-            return Ok(());
-        };
         peer.heard_at = turn.now();
         peer.input.push(bytes);
         while let Some(frame) = peer.framing.next(&mut peer.input)? {
             match frame {
-                Frame::Message(message) => core.message(conn, peer, message, turn)?,
-                Frame::Piece(block) => core.block_begins(conn, peer, block)?,
+                Frame::Message(message) => self.message(conn, peer, message, turn)?,
+                Frame::Piece(block) => self.block_begins(conn, peer, block)?,
                 Frame::Payload { block, at, bytes } => {
-                    core.payload(conn, peer, block, at, bytes, turn);
+                    self.payload(conn, peer, block, at, bytes, turn);
                 }
             }
         }
         peer.input.compact();
-        core.ask(conn, peer, turn);
-        core.serve(conn, peer, turn);
-        self.metadata_proven(turn);
+        self.ask(conn, peer, turn);
+        self.serve(conn, peer, turn);
         Ok(())
     }
-}
 
-impl Core {
     /// Says to a new peer what we have and understand, and may do for it.
     pub(super) fn introduce(&mut self, conn: ConnId, peer: &mut Peer, turn: &mut Turn<'_, '_>) {
         let nothing = Bitfield::none(0);
