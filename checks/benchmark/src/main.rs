@@ -80,6 +80,11 @@ fn measure(options: &Options) -> anyhow::Result<()> {
     let command = format!("cargo xtask bench {}", words.join(" "));
     let mut report = Report::new(command.trim_end().to_owned());
     println!("{}", table::head(&report));
+    let keep = |report: &Report| match &options.out {
+        Some(file) => report.write(file),
+        None => Ok(()),
+    };
+    keep(&report)?;
     let mut impossible = Vec::new();
     for name in options.rows() {
         // A run is long: what was measured is shown, and kept, though another row should fail.
@@ -92,9 +97,7 @@ fn measure(options: &Options) -> anyhow::Result<()> {
             Err(error) => impossible.push(format!("{name}: {error:#}")),
         }
         interruption::check()?;
-        if let Some(file) = &options.out {
-            report.write(file)?;
-        }
+        keep(&report)?;
     }
     ensure!(impossible.is_empty(), "{}", impossible.join("\n"));
     Ok(())

@@ -59,6 +59,9 @@ impl Report {
     /// # Errors
     /// Those of the disk.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
         let mut text = serde_json::to_string_pretty(&self.to_json())?;
         text.push('\n');
         fs::write(file, text).with_context(|| file.display().to_string())
@@ -207,9 +210,10 @@ mod tests {
             machine: "2 x A Fine One".to_owned(),
             rows: vec![made_up::row()],
         };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        report.write(file.path()).unwrap();
-        assert_eq!(Report::read(file.path()).unwrap(), report);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("results/run.json");
+        report.write(&file).unwrap();
+        assert_eq!(Report::read(&file).unwrap(), report);
     }
 
     #[test]

@@ -60,8 +60,9 @@ const LOOKS_FIRST: u32 = 50;
 /// How long a trial may take. The slowest known, transmission's swarm, takes one minute.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// How long it may go on without payload: to check 2 GiB, the slowest takes 15 seconds.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How long it may go on without payload: to check 2 GiB, the slowest takes 15 seconds on
+/// a machine of its own.
+const SILENCE_MAX: Duration = Duration::from_secs(90);
 
 /// When a seed is ready, it has some last things to do.
 const SETTLE: Duration = Duration::from_millis(500);
