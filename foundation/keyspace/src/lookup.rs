@@ -205,6 +205,12 @@ impl<N: Copy + Eq> Lookup<N> {
             .map(|candidate| candidate.node)
     }
 
+    /// All nodes that it holds by name, candidates and excluded ones.
+    pub fn nodes(&self) -> impl Iterator<Item = N> {
+        let candidates = self.candidates.iter().map(|candidate| candidate.node);
+        candidates.chain(self.excluded.iter().copied())
+    }
+
     /// How many answers came: the length of the path, if one node is asked at a time.
     #[must_use]
     pub const fn answers(&self) -> u16 {

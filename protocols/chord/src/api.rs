@@ -52,6 +52,8 @@ pub struct Config {
     pub replicas: usize,
     /// How often replicas compare what they have.
     pub repair: Period,
+    /// How often a member looks for rings that the net once cut off; never, if there is none.
+    pub merge: Option<Period>,
     /// How many lookups a member has under way at a time; more are refused.
     pub lookups_max: usize,
 }
@@ -119,6 +121,8 @@ pub enum Command {
     Create,
     /// Join the ring of the node at this address.
     Join(Endpoint),
+    /// Hand all over and leave the ring; [`Event::Left`] follows.
+    Leave,
     /// Find out who owns a key.
     Lookup {
         /// Its number.
@@ -158,6 +162,8 @@ pub enum Event {
     Joined,
     /// We cannot join: nobody answers there, or our id is taken.
     NotJoined(NotJoined),
+    /// We are in no ring any more: nobody needs us.
+    Left,
     /// All our successors are gone; we look for the ring from other nodes that we know.
     Adrift,
     /// A lookup ended.
@@ -289,6 +295,7 @@ impl Config {
             lookup_timeout: Duration::from_secs(15),
             replicas: 3,
             repair: Period::about(Duration::from_secs(60)),
+            merge: Some(Period::about(Duration::from_secs(300))),
             lookups_max: 1024,
         }
     }

@@ -119,6 +119,7 @@ impl Contacts {
         let hashed = self.hash_of(&reference);
         let same = |contact: &Contact| self.rows[contact.index()] == reference;
         if let Some(&contact) = self.index.find(hashed, same) {
+            self.mark_new(contact);
             return Ok(contact);
         }
         if self.swept.is_empty() && self.rows.len() >= self.rows_max {
@@ -134,11 +135,7 @@ impl Contacts {
             self.rows.push(reference);
             contact
         };
-        if self.is_sweeping() {
-            let now = *self.period.get_mut();
-            self.marks.resize_with(self.rows.len(), AtomicU32::default);
-            *self.marks[contact.index()].get_mut() = now;
-        }
+        self.mark_new(contact);
         let (rows, secret) = (&self.rows, self.secret);
         self.index.insert_unique(hashed, contact, |contact| {
             hash(secret, &rows[contact.index()])
@@ -194,6 +191,15 @@ impl Contacts {
         }
     }
 
+    /// Notes that a contact comes into somebody's hands now.
+    fn mark_new(&mut self, contact: Contact) {
+        if self.is_sweeping() {
+            let now = *self.period.get_mut();
+            self.marks.resize_with(self.rows.len(), AtomicU32::default);
+            *self.marks[contact.index()].get_mut() = now;
+        }
+    }
+
     /// Frees the rows that were not marked in the last two periods: their holders, had they any,
     /// would have marked them in the meantime.
     fn sweep(&mut self) {
@@ -218,7 +224,8 @@ impl Contacts {
     }
 }
 
-fn period(now: Instant) -> u32 {
+/// The number of the period of [`MARK_EVERY`] in which a moment lies.
+pub(crate) fn period(now: Instant) -> u32 {
     let periods = now.since(Instant::ZERO).as_secs() / MARK_EVERY.as_secs();
     u32::try_from(periods).unwrap_or(u32::MAX)
 }

@@ -64,6 +64,15 @@ enum Stage {
 }
 
 impl Join {
+    /// Whom it holds by name.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let rpc = match &self.stage {
+            Stage::List(rpc) => Some(rpc.to),
+            Stage::Greet { .. } | Stage::Search | Stage::Again(_) | Stage::Hint(_) => None,
+        };
+        rpc.into_iter()
+    }
+
     pub(crate) const fn deadline(&self) -> Instant {
         match &self.stage {
             Stage::Greet { deadline, .. } => *deadline,
@@ -162,6 +171,7 @@ impl Member {
         } else if contacts.id(via) == self.near.id() {
             self.give_up(NotJoined::IdTaken, io);
         } else {
+            self.remember(via, io);
             self.search_via(via, self.near.id(), Purpose::Join, io);
         }
         true

@@ -37,7 +37,7 @@
 //! | [`wire`] | messages and bytes |
 //! | [`identity`], [`contacts`] | ids; other nodes, each as a number of four bytes |
 //! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
-//! | `stabilise`, `join`, `small_ring` | how the tables are kept |
+//! | `stabilise`, `join`, `leave`, `small_ring`, `merge` | how the tables are kept |
 //! | `searches`, `answering` | both ends of a lookup |
 //! | [`visitor`] | who asks a ring without being a member |
 //! | [`storage`] | values and their replicas |
@@ -57,7 +57,9 @@ pub mod converged;
 pub mod finger_table;
 pub mod identity;
 mod join;
+mod leave;
 pub mod member;
+mod merge;
 pub mod neighbours;
 pub mod node;
 pub mod routing;

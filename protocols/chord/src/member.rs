@@ -12,6 +12,8 @@ use crate::api::{Command, Event, NotFound, Shared, Suspicion};
 use crate::contacts::{Contact, Contacts};
 use crate::finger_table::{FingerTable, Row};
 use crate::join::Join;
+use crate::leave::Farewell;
+use crate::merge::Merge;
 use crate::neighbours::Neighbours;
 use crate::node::{Node, answer, refuse};
 use crate::rpc::{RoundTrips, Rpc};
@@ -61,6 +63,8 @@ pub enum Standing {
     Small,
     /// It is a member as the papers have it.
     Member,
+    /// It has taken leave, and still answers for a while.
+    Leaving,
 }
 
 /// What few members have at a time.
@@ -70,6 +74,8 @@ pub(crate) struct Aside {
     pub(crate) join: Option<Join>,
     pub(crate) small: Option<SmallRing>,
     pub(crate) storage: Option<Box<Storage>>,
+    pub(crate) merge: Merge,
+    pub(crate) farewell: Option<Farewell>,
 }
 
 impl Member {
@@ -140,12 +146,13 @@ impl Member {
     pub(crate) fn command(&mut self, command: &Command, io: &mut Io<'_, Node>) {
         match command {
             Command::Create => self.found_ring(io),
+            Command::Leave => self.leave(io),
             &Command::Join(endpoint) => self.begin_join(endpoint, io),
             &Command::Lookup { lookup, key } => match self.standing {
                 Standing::Small | Standing::Member => {
                     self.search(key, Purpose::User(lookup), io);
                 }
-                Standing::Outside | Standing::Joining => {
+                Standing::Outside | Standing::Joining | Standing::Leaving => {
                     let why = NotFound::NotMember;
                     io.emit(Event::NotFound { lookup, why });
                 }
@@ -186,6 +193,8 @@ impl Member {
             self.join_timed_out(io);
             self.small_ring_timed_out(io);
             self.storage_timed_out(io);
+            self.merge_if_due(io);
+            self.farewell_if_due(io);
         }
         self.rearm();
     }
@@ -212,7 +221,7 @@ impl Member {
         reason = "questions and answers are one enum, and only questions come here"
     )]
     fn asked(&mut self, from: Endpoint, question: &Message, io: &mut Io<'_, Node>) {
-        let is_member = matches!(self.standing, Standing::Small | Standing::Member);
+        let is_member = !matches!(self.standing, Standing::Outside | Standing::Joining);
         match &question.body {
             Body::Ping => answer(from, question, Body::Pong(self.near.me()), io),
             Body::SmallRing(page) => self.small_ring_asked(from, question, page, io),
@@ -238,6 +247,7 @@ impl Member {
                 let fingers = fingers.take(crate::wire::LIST_MAX - 4).collect();
                 answer(from, question, Body::Fingers(fingers), io);
             }
+            Body::Leave(leave) => self.left(from, question, leave, io),
             Body::Notify(notifier) => {
                 if io.shared().contacts.endpoint(*notifier) == from {
                     self.notified(*notifier, io);
@@ -262,6 +272,7 @@ impl Member {
             Body::Successors(list) => {
                 self.candidate_answered(transaction, &list, io)
                     || self.join_list_came(transaction, &list, io)
+                    || self.probe_answered(transaction, None, io)
             }
             Body::Pong(contact) => {
                 self.predecessor_answered(transaction, io)
@@ -276,7 +287,7 @@ impl Member {
                     || self.storage_answered(transaction, refusal, io)
             }
             // Nothing waits for it: a lost notification is repeated with the next round.
-            Body::Notified => true,
+            Body::Notified | Body::Left => true,
             body => self.storage_answered(transaction, body, io),
         }
     }
@@ -292,12 +303,13 @@ impl Member {
 
     /// Strikes somebody who did not answer repeatedly from all tables, for a minute and longer
     /// each time.
-    pub(crate) fn bury(&mut self, dead: Contact, io: &Io<'_, Node>) {
+    pub(crate) fn bury(&mut self, dead: Contact, io: &mut Io<'_, Node>) {
         let contacts = &io.shared().contacts;
         self.near.remove(dead, contacts);
         self.fingers.remove(dead);
         if io.shared().config.suspicion == Suspicion::Quarantine {
             self.aside().suspects.quarantine(dead, io.now());
+            self.expect_other_rings(io);
         }
     }
 
@@ -339,6 +351,25 @@ impl Member {
             wake = wake.min(aside.wake());
         }
         self.wake = wake;
+    }
+
+    /// All contacts that it holds: they must not be swept out of the table.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let near = core::iter::once(self.near.me())
+            .chain(self.near.predecessor())
+            .chain(self.near.successors().iter().copied());
+        let waiting = self.waiting.iter().copied().flatten();
+        let fingers = self.fingers.entries().iter().copied().flatten();
+        let searches = self
+            .searches
+            .iter()
+            .flat_map(|searches| searches.contacts());
+        let aside = self.aside.iter().flat_map(|aside| aside.contacts());
+        near.chain(waiting)
+            .chain(fingers)
+            .chain(self.upkeep.contacts())
+            .chain(searches)
+            .chain(aside)
     }
 
     /// Asks for the memory that a message will need.
@@ -386,6 +417,18 @@ impl Member {
 }
 
 impl Aside {
+    fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let join = self.join.iter().flat_map(Join::contacts);
+        let small = self.small.iter().flat_map(SmallRing::contacts);
+        let storage = self.storage.iter().flat_map(|storage| storage.contacts());
+        self.suspects
+            .contacts()
+            .chain(join)
+            .chain(small)
+            .chain(storage)
+            .chain(self.merge.contacts())
+    }
+
     fn wake(&self) -> Instant {
         let join = self.join.as_ref().map_or(NEVER, Join::deadline);
         let small = self.small.as_ref().map_or(NEVER, SmallRing::deadline);
@@ -393,6 +436,10 @@ impl Aside {
             .storage
             .as_ref()
             .map_or(NEVER, |storage| storage.deadline());
-        join.min(small).min(storage)
+        let farewell = self.farewell.map_or(NEVER, |farewell| farewell.at);
+        join.min(small)
+            .min(storage)
+            .min(farewell)
+            .min(self.merge.deadline())
     }
 }

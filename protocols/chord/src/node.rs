@@ -6,7 +6,7 @@ use machine::{Coming, Input, Instant, Io, Protocol};
 use smallvec::SmallVec;
 
 use crate::api::{Command, Event, Shared};
-use crate::contacts::{Contact, Contacts};
+use crate::contacts::{self, Contact, Contacts};
 use crate::member::Member;
 use crate::storage::Serving;
 use crate::wire::{Body, Error, Message};
@@ -22,6 +22,8 @@ pub struct Node {
     wake: Option<Instant>,
     /// How many datagrams were dropped: garbled, for nobody here, or out of place.
     pub(crate) dropped: u32,
+    /// The period in which all contacts that are held were last marked.
+    marked: u32,
     pub(crate) members: SmallVec<[Member; 1]>,
     /// Streams that others have opened to us.
     pub(crate) serving: Option<Box<Serving>>,
@@ -36,6 +38,7 @@ impl Node {
         Self {
             wake: None,
             dropped: 0,
+            marked: 0,
             members: (0..=u8::MAX)
                 .zip(places)
                 .map(|(number, &place)| Member::new(number, place, contacts))
@@ -48,6 +51,7 @@ impl Node {
         Self {
             wake: member.wake(),
             dropped: 0,
+            marked: 0,
             members: SmallVec::from_buf([member]),
             serving: None,
         }
@@ -82,6 +86,16 @@ impl Node {
         self.dropped = self.dropped.saturating_add(u32::from(!used));
     }
 
+    /// Marks, once in a while, all contacts that are held; the others make room.
+    fn mark(&mut self, io: &Io<'_, Self>) {
+        let period = contacts::period(io.now());
+        if self.marked != period {
+            self.marked = period;
+            let held = self.members.iter().flat_map(Member::contacts);
+            held.for_each(|contact| io.shared().contacts.mark(contact, io.now()));
+        }
+    }
+
     fn command(&mut self, command: Command, io: &mut Io<'_, Self>) {
         for member in &mut self.members {
             member.command(&command, io);
@@ -113,6 +127,9 @@ impl Protocol for Node {
             }
             Input::Stream { conn, input } => self.stream(conn, &input, io),
             Input::Disk { .. } | Input::Resolved { .. } => {}
+        }
+        if io.shared().contacts.is_sweeping() {
+            self.mark(io);
         }
         self.wake = self.members.iter().filter_map(Member::wake).min();
     }

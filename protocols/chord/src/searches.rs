@@ -53,6 +53,8 @@ pub(crate) enum Purpose {
     User(LookupId),
     /// To find our own place, through somebody of the ring.
     Join,
+    /// To find out whether our place in somebody's ring is our own.
+    Merge,
     /// To find the replicas of a value.
     Deal(DealingId),
 }
@@ -72,11 +74,26 @@ struct Report {
     took: Duration,
 }
 
+impl Searches {
+    /// Whom they hold by name.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        self.list.iter().flat_map(|search| {
+            let asked = search.rpcs.iter().map(|rpc| rpc.to);
+            asked.chain(search.lookup.nodes())
+        })
+    }
+}
+
 impl Purpose {
+    /// Our own tables cannot tell, so there is no use in trying again by ourselves.
+    const fn is_about_our_place(self) -> bool {
+        matches!(self, Self::Join | Self::Merge)
+    }
+
     const fn want(self) -> Want {
         match self {
             Self::Finger(_) | Self::User(_) => Want::Few,
-            Self::Join | Self::Deal(_) => Want::List,
+            Self::Join | Self::Merge | Self::Deal(_) => Want::List,
         }
     }
 }
@@ -246,7 +263,7 @@ impl Member {
         };
         let search = &mut searches.list[at];
         if let Err(why) = search.advance(number, trips, io) {
-            if search.retries >= RETRIES_MAX || search.purpose == Purpose::Join {
+            if search.retries >= RETRIES_MAX || search.purpose.is_about_our_place() {
                 return self.conclude(at, Outcome::Failed(why), io);
             }
             search.retries += 1;
@@ -382,6 +399,7 @@ impl Member {
             (Purpose::User(lookup), Outcome::OwnerList(around)) => {
                 io.emit(report.found(lookup, around.successors.to_vec()));
             }
+            (Purpose::Merge, outcome) => self.other_ring_found(outcome, io),
             (Purpose::Join, outcome) => self.place_found(outcome, io),
             (Purpose::Deal(dealing), outcome) => self.replicas_found(dealing, outcome, io),
         }

@@ -36,6 +36,12 @@ pub(crate) struct SmallRing {
 }
 
 impl SmallRing {
+    /// Whom it holds by name.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let report = self.report.as_ref().map(|rpc| rpc.to);
+        self.members.iter().copied().chain(report)
+    }
+
     pub(crate) fn members(&self) -> &[Contact] {
         &self.members
     }
@@ -164,11 +170,11 @@ impl Member {
         if is_meant {
             self.page_came(page, io);
         }
-        is_meant
+        is_meant || self.probe_answered(transaction, Some(page), io)
     }
 
     /// The ring that we found is a small one: we report to its coordinator.
-    fn join_small_ring(&mut self, page: &Page, io: &mut Io<'_, Node>) {
+    pub(crate) fn join_small_ring(&mut self, page: &Page, io: &mut Io<'_, Node>) {
         let now = io.now();
         let aside = self.aside();
         aside.join = None;
@@ -311,7 +317,8 @@ impl Member {
                 // The eldest is dead: the next one coordinates.
                 let dead = rpc.to;
                 small.report = None;
-                small.strike(|member| member == dead, now);
+                small.strike(dead, now);
+                self.bury(dead, io);
                 self.take_members(io);
             }
         }
@@ -327,14 +334,33 @@ impl Member {
             return;
         }
         if small.members.first() == Some(&me) {
-            let before = small.members.len();
-            small.strike_silent(me, now);
-            if small.members.len() != before {
+            let silent = small.strike_silent(me, now);
+            if !silent.is_empty() {
+                silent.into_iter().for_each(|silent| self.bury(silent, io));
                 self.take_members(io);
                 self.tell_all(io);
             }
         }
         self.report(io);
+    }
+
+    /// A member of our small ring leaves.
+    pub(crate) fn left_small_ring(&mut self, leaver: Contact, io: &mut Io<'_, Node>) {
+        let now = io.now();
+        if let Some(small) = self.small() {
+            small.strike(leaver, now);
+        }
+        self.take_members(io);
+        if self.coordinates() {
+            self.tell_all(io);
+        }
+    }
+
+    /// Whether we are the eldest of a small ring.
+    pub(crate) fn coordinates(&mut self) -> bool {
+        let me = self.near.me();
+        self.small()
+            .is_some_and(|small| small.members.first() == Some(&me))
     }
 
     fn is_coordinator(&mut self, from: Endpoint, io: &Io<'_, Node>) -> bool {
@@ -350,23 +376,19 @@ impl Member {
 }
 
 impl SmallRing {
-    fn strike(&mut self, is_dead: impl Fn(Contact) -> bool, now: Instant) {
-        self.members.retain(|&member| !is_dead(member));
+    fn strike(&mut self, dead: Contact, now: Instant) {
+        self.members.retain(|&member| member != dead);
         // Whoever coordinates from now on has not listened so far.
         self.heard = alloc::vec![now; self.members.len()];
     }
 
-    fn strike_silent(&mut self, me: Contact, now: Instant) {
-        let heard = &self.heard;
-        let alive: Vec<bool> = self
-            .members
-            .iter()
-            .zip(heard)
-            .map(|(&member, &heard)| member == me || now.since(heard) < SILENCE_MAX)
-            .collect();
-        let mut keep = alive.iter().copied();
-        self.members.retain(|_| keep.next().unwrap_or(true));
-        let mut keep = alive.into_iter();
-        self.heard.retain(|_| keep.next().unwrap_or(true));
+    /// Strikes off who has not reported for long.
+    fn strike_silent(&mut self, me: Contact, now: Instant) -> Vec<Contact> {
+        let reports = self.members.iter().copied().zip(self.heard.iter().copied());
+        let is_silent =
+            |&(member, heard): &(Contact, Instant)| member != me && now.since(heard) >= SILENCE_MAX;
+        let (silent, alive): (Vec<_>, Vec<_>) = reports.partition(is_silent);
+        (self.members, self.heard) = alive.into_iter().unzip();
+        silent.into_iter().map(|(member, _)| member).collect()
     }
 }

@@ -40,6 +40,16 @@ pub(crate) enum Upkeep {
 }
 
 impl Upkeep {
+    /// Whom it holds by name.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let (asked, notifier) = match self {
+            Self::Idle => (None, None),
+            Self::Head(rpc) | Self::Candidate(rpc) => (Some(rpc.to), None),
+            Self::Predecessor { rpc, notifier } => (Some(rpc.to), Some(*notifier)),
+        };
+        asked.into_iter().chain(notifier)
+    }
+
     #[inline]
     pub(crate) const fn deadline(&self) -> Instant {
         match self {

@@ -77,6 +77,12 @@ struct Replica {
 }
 
 impl Dealing {
+    /// Whom it holds by name.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let replicas = self.replicas.iter().map(|replica| replica.contact);
+        replicas.chain(self.owner)
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         let again = match self.stage {
             Stage::Again(at) => at,

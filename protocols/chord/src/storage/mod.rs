@@ -61,6 +61,17 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
+    /// Whom it holds by name.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact> {
+        let dealings = self.dealings.iter().flat_map(Dealing::contacts);
+        let tasks = self.tasks.iter().map(|task| task.with);
+        let sync = self.sync.as_ref().map(|sync| sync.with);
+        dealings
+            .chain(tasks)
+            .chain(sync)
+            .chain(self.replicas.iter().copied())
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         self.wake.unwrap_or(NEVER)
     }

@@ -34,8 +34,15 @@ impl Member {
         question: &Message,
         io: &mut Io<'_, Node>,
     ) {
-        if !matches!(self.standing, Standing::Small | Standing::Member) {
+        if matches!(self.standing, Standing::Outside | Standing::Joining) {
             return channel.answer(question, Body::Refused(Error::NotMember), io);
+        }
+        if let Some(farewell) = self
+            .aside
+            .as_mut()
+            .and_then(|aside| aside.farewell.as_mut())
+        {
+            farewell.put_off(io.now());
         }
         let none = Records::default();
         let records = self.storage_ref().map_or(&none, |storage| &storage.records);
@@ -55,7 +62,8 @@ impl Member {
 
     fn store(&mut self, record: &Record, io: &mut Io<'_, Node>) -> Verdict {
         let len = record.value.as_ref().map_or(0, Bytes::len);
-        if len > VALUE_MAX || !self.is_plausible(record.key, io) {
+        let is_leaving = self.standing == Standing::Leaving;
+        if is_leaving || len > VALUE_MAX || !self.is_plausible(record.key, io) {
             return Verdict::NotHere;
         }
         self.keep(record, io)

@@ -45,7 +45,7 @@ const STRAYS_MAX: usize = 16;
 /// A comparison to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Task {
-    with: Contact,
+    pub(super) with: Contact,
     arc: Arc,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Confirmed {
 /// A comparison under way.
 #[derive(Debug)]
 pub(super) struct Sync {
-    with: Contact,
+    pub(super) with: Contact,
     rpc: Rpc,
     asked: Asked,
     arcs: Vec<Arc>,
@@ -103,18 +103,22 @@ impl Member {
         self.offer_range(io);
     }
 
-    /// Tells all replicas of our range what it is, and to the last predecessor what is his.
+    /// Tells all replicas of our range what they should have.
     pub(crate) fn offer_range(&mut self, io: &mut Io<'_, Node>) {
-        let (Some(arc), Some(storage)) = (self.own_arc(io), self.storage_ref()) else {
-            return;
-        };
-        let digest = storage.records.digest(arc);
-        let me = self.near.me();
-        for replica in self.replicas(self.near.successors(), io) {
+        if self.storage_ref().is_some() {
+            for replica in self.replicas(self.near.successors(), io) {
+                self.offer_range_to(replica, io);
+            }
+        }
+    }
+
+    /// Tells somebody what he should have of our range.
+    pub(crate) fn offer_range_to(&mut self, replica: Contact, io: &mut Io<'_, Node>) {
+        if let (Some(arc), Some(storage)) = (self.own_arc(io), self.storage_ref()) {
             let offer = Body::Offer(Box::new(Offer {
-                owner: me,
+                owner: self.near.me(),
                 arc,
-                digest,
+                digest: storage.records.digest(arc),
             }));
             let transaction = Transaction(io.rng().next_u64());
             send(transaction, replica, offer, io);

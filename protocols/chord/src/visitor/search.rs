@@ -261,11 +261,11 @@ impl Search {
                 &io.shared().contacts,
             )));
         }
-        // The next one of the list owns what a dead one owned.
+        // Who named it is asked again without it, unless the list tells who comes next.
+        self.lookup.useless(owner);
         owners.list.remove(0);
         owners.position += u8::from(owners.position > 0);
         if is_itself || owners.list.is_empty() {
-            self.lookup.useless(owners.by);
             return self.advance(io);
         }
         self.ask_owner(owners)

@@ -1,6 +1,7 @@
 //! Rings of hundreds in the simulator: what must hold at all times, and what in the end.
 
 mod keeping;
+mod parting;
 mod world;
 
 use std::time::Duration;

@@ -140,7 +140,7 @@ impl World {
                 | Event::Failed { request, .. } => {
                     self.dealt.insert(request, event);
                 }
-                Event::Joined | Event::Adrift | Event::NotJoined(_) => {
+                Event::Joined | Event::Left | Event::Adrift | Event::NotJoined(_) => {
                     self.others.push((node, event));
                 }
             }

@@ -187,6 +187,30 @@ fn the_dead_are_passed_and_named() {
 }
 
 #[test]
+fn who_names_dead_owners_only_is_asked_again() {
+    // The last successor that 21 knows is dead, and the one behind it owns its keys.
+    let mut scene = Scene::at(&[1, 8, 14, 21, 32, 38, 42, 48, 51, 56], 2);
+    let space = Space::of_bits(6);
+    let at = |number| {
+        scene
+            .ring
+            .iter()
+            .position(|(node, _)| node.id == space.id(number))
+    };
+    let (door, dead) = (at(21).expect("there"), at(38).expect("there"));
+    scene.come_through(scene.ring[door].0.endpoint);
+    scene.sim.crash(scene.ring[dead].1);
+    let (hops, found) = scene.look_up(space.id(35));
+    assert_eq!(space.number(found.owners[0].id), 42);
+    let told: Vec<_> = hops
+        .iter()
+        .map(|hop| (space.number(hop.node.id), hop.took.is_some()))
+        .collect();
+    let expected = [(21, true), (38, false), (21, true), (32, true), (42, true)];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_walk_comes_back_to_where_it_began() {
     let mut scene = Scene::of_size(40, 5);
     let (nodes, walked) = scene.walk();
