@@ -39,6 +39,7 @@ struct Row {
 /// An endpoint for the so-many-eth node: an address of 10.0.0.0/8 (RFC 1918), which has room for
 /// 2^24 nodes, and one port for all.
 #[must_use]
+#[inline]
 pub fn endpoint(number: u32) -> Endpoint {
     let [_, a, b, c] = number.to_be_bytes();
     Endpoint::new(Ipv4Addr::new(10, a, b, c).into(), PORT)

@@ -3,7 +3,6 @@
 pub(crate) mod event;
 mod inbox;
 pub(crate) mod shard;
-mod store;
 pub(crate) mod threads;
 mod tick;
 mod turn;

@@ -172,8 +172,15 @@ impl<P: Protocol> Effects<P> {
         self.written.clear();
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, effect: Effect<P>) {
         self.list.push(effect);
+    }
+
+    /// Adds an effect that is put together where it will stand, not moved there.
+    #[inline(always)]
+    pub(crate) fn push_with(&mut self, effect: impl FnOnce() -> Effect<P>) {
+        self.list.extend(core::iter::once_with(effect));
     }
 
     /// Lets `encode` append to the written bytes and sends them on `conn`, joined to what was

@@ -7,6 +7,10 @@ use core::str::FromStr;
 
 /// An IP address and a port, in one form for both families: IPv4 stands mapped into IPv6
 /// (`::ffff:a.b.c.d`), so that one host is one endpoint however its address was spelled.
+///
+/// It stands at multiples of 8 in memory, so that it is moved in whole words: every datagram moves
+/// some endpoints.
+#[repr(align(8))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     address: [u8; 16],

@@ -68,8 +68,9 @@ impl<P: Protocol> Io<'_, P> {
     }
 
     /// Sends a datagram. It may be lost, doubled or overtaken.
+    #[inline(always)]
     pub fn send_to(&mut self, to: Endpoint, message: P::Message) {
-        self.effects.push(Effect::SendTo { to, message });
+        self.effects.push_with(|| Effect::SendTo { to, message });
     }
 
     /// Opens a connection; `Connected` or `Closed` follows.

@@ -51,6 +51,7 @@ impl Turns {
     }
 
     /// Gives the node one input; what it asks for is added to `effects`.
+    #[inline]
     pub fn take<P: Protocol>(
         &mut self,
         node: &mut P,

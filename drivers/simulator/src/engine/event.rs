@@ -1,5 +1,7 @@
 //! What waits in the queue.
 
+use core::cell::Cell;
+use core::fmt;
 use core::num::NonZeroU32;
 
 use bytes::Bytes;
@@ -27,6 +29,29 @@ impl Order {
     }
 }
 
+impl<M> Sealed<M> {
+    #[inline]
+    pub(crate) const fn new(message: M) -> Self {
+        Self(Cell::new(message))
+    }
+
+    #[inline]
+    pub(crate) fn open(self) -> M {
+        self.0.into_inner()
+    }
+
+    #[inline]
+    pub(crate) const fn look(&mut self) -> &M {
+        self.0.get_mut()
+    }
+}
+
+impl<M> fmt::Debug for Sealed<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed")
+    }
+}
+
 impl Sleeper {
     pub(crate) const fn new(node: NodeId) -> Self {
         Self(NonZeroU32::MIN.saturating_add(node.0))
@@ -50,8 +75,16 @@ pub(crate) struct Datagram<M> {
     /// How many bytes it has on the wire.
     pub(crate) len: u32,
     /// What it says.
-    pub(crate) message: M,
+    pub(crate) message: Sealed<M>,
 }
+
+/// A message that is moved in one piece.
+///
+/// A cell changes nothing but that the compiler sees no spare values in it. Else it would say "no
+/// datagram" by one of the message's own, and would then take messages apart to move them: parts of
+/// odd lengths, put together again at once, for which a core must wait until all it has written
+/// before has reached the cache.
+pub(crate) struct Sealed<M>(Cell<M>);
 
 /// Counts what a node sends. Events of one tick come to a node in the order of (sender, send
 /// order). It begins again after four thousand million, which nothing that is under way can see.

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use super::event::{Datagram, NodeId, Order};
 use super::wheel::{Tick, Wheel};
 
-/// How many datagrams are lined up at least, if so many are due soon enough.
-const LINED_UP: usize = 64;
+/// How many datagrams are lined up behind those of a tick, if so many are due soon enough.
+const LINED_UP: usize = 32;
 
 /// Datagrams under way.
 #[derive(Debug)]
@@ -63,13 +63,20 @@ impl<M> Inbox<M> {
     /// Lines up what arrives in a tick, and some of what arrives before another.
     pub(crate) fn line_up(&mut self, tick: Tick, before: Tick) {
         while let Some(next) = self.wheel.next()
-            && (next <= tick || (next < before && self.line.len() < LINED_UP))
+            && (next <= tick || (next < before && self.behind(tick) < LINED_UP))
         {
             self.wheel.take(next, &mut self.batch);
-            self.wheel.expect();
             self.batch.sort_unstable_by_key(Datagram::key);
             self.ticks.push_back((next, self.batch.len()));
             self.line.extend(self.batch.drain(..));
+        }
+    }
+
+    /// How many are lined up behind those of a tick.
+    fn behind(&self, tick: Tick) -> usize {
+        match self.ticks.front() {
+            Some(&(front, count)) if front == tick => self.line.len() - count,
+            _ => self.line.len(),
         }
     }
 
@@ -81,7 +88,11 @@ impl<M> Inbox<M> {
     }
 
     /// Takes out the next datagram of a tick.
-    #[inline]
+    ///
+    /// It is a call on purpose. Inlined, the message would be taken apart field by field and put
+    /// together again: some parts of odd lengths are read back at once after they were written,
+    /// for which a core waits until all that it wrote before has reached the cache.
+    #[inline(never)]
     pub(crate) fn pop(&mut self, tick: Tick) -> Option<Datagram<M>> {
         let (next, count) = self.ticks.front_mut()?;
         if *next != tick {
@@ -96,8 +107,8 @@ impl<M> Inbox<M> {
 
     /// The datagram that will be delivered after so many others, if it is lined up.
     #[inline]
-    pub(crate) fn ahead(&self, others: usize) -> Option<&Datagram<M>> {
-        self.line.get(others)
+    pub(crate) fn ahead(&mut self, others: usize) -> Option<&mut Datagram<M>> {
+        self.line.get_mut(others)
     }
 
     /// Lines up a datagram for a tick that was lined up already: only a network whose latency has
@@ -119,6 +130,7 @@ impl<M> Inbox<M> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::Sealed;
     use super::*;
 
     fn datagram(at: u32, from: u32, order: u32) -> Datagram<u32> {
@@ -127,7 +139,7 @@ mod tests {
             from: NodeId(from),
             order: Order::of(order),
             len: 0,
-            message: order,
+            message: Sealed::new(order),
         }
     }
 
@@ -136,7 +148,7 @@ mod tests {
         while let Some(tick) = inbox.next() {
             inbox.line_up(tick, tick.after(20));
             while let Some(datagram) = inbox.pop(tick) {
-                out.push((tick.0, datagram.message));
+                out.push((tick.0, datagram.message.open()));
             }
         }
         out

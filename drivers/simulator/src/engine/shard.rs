@@ -57,6 +57,10 @@ pub(crate) struct Shard<P: Protocol> {
 
 /// A node, and the little that is kept for each. What a node of datagrams does not need is in its
 /// [`Host`], which it does not have.
+///
+/// In memory it stands as it is written: what every turn touches comes first, so that it comes with
+/// the first lines.
+#[repr(C)]
 pub(crate) struct Cell<P> {
     /// The tick of the sleeper that wakes it, if one is queued and still counts.
     pub(crate) armed: Tick,

@@ -7,11 +7,11 @@ use super::wheel::Tick;
 use super::work::Work;
 
 /// How many turns ahead a node's record is asked for: as long as memory takes to answer.
-const RECORD_AHEAD: usize = 24;
+const RECORD_AHEAD: usize = 12;
 
 /// How many turns ahead a node is told what is coming, so that it can ask for what its record
 /// points at: by then the record has come.
-const CONTENT_AHEAD: usize = 10;
+const CONTENT_AHEAD: usize = 4;
 
 impl<P: Protocol> Work<'_, P> {
     /// Lives through a tick. No datagram of another shard arrives before `open`.
@@ -46,9 +46,6 @@ impl<P: Protocol> Work<'_, P> {
         while let Some(first) = self.shard.inbox.first(tick)
             && pleases(first.key())
         {
-            let Some(datagram) = self.shard.inbox.pop(tick) else {
-                return;
-            };
             if let Some(later) = self.shard.inbox.ahead(RECORD_AHEAD)
                 && let Some(cell) = self.shard.cells.get(self.world.place_of(later.at))
             {
@@ -58,9 +55,11 @@ impl<P: Protocol> Work<'_, P> {
                 && let Some(cell) = self.shard.cells.get(self.world.place_of(soon.at))
                 && let Some(node) = &cell.node
             {
-                node.expect(Coming::Message(&soon.message), self.shared.see());
+                node.expect(Coming::Message(soon.message.look()), self.shared.see());
             }
-            self.datagram_arrives(datagram);
+            if let Some(datagram) = self.shard.inbox.pop(tick) {
+                self.datagram_arrives(datagram);
+            }
         }
     }
 

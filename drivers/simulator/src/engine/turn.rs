@@ -42,6 +42,13 @@ impl<P: Protocol> Work<'_, P> {
     /// Gives a node one input, carries out what it asks for, and lets its links work. A node that
     /// has crashed gets none. `len` is that of a datagram on the wire.
     pub(crate) fn turn(&mut self, id: NodeId, input: Input<P>, len: u32) {
+        self.turn_here(id, input, len);
+    }
+
+    /// As [`turn`](Self::turn), put where it stands: a datagram is a few words, and to move it from
+    /// call to call costs as much as to deliver it.
+    #[inline(always)]
+    pub(crate) fn turn_here(&mut self, id: NodeId, input: Input<P>, len: u32) {
         let now = self.now();
         let shard = &mut *self.shard;
         let cell = &mut shard.cells[self.world.place_of(id)];

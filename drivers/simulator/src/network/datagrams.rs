@@ -5,7 +5,7 @@ use machine::{Endpoint, Input, Instant, Protocol, Wire};
 
 use crate::chance::{Dice, Purpose};
 use crate::config::Form;
-use crate::engine::event::{Content, Datagram, NodeId, Passage, Unusual, What};
+use crate::engine::event::{Content, Datagram, NodeId, Passage, Sealed, Unusual, What};
 use crate::engine::wheel::Tick;
 use crate::engine::work::{Shared, Work};
 
@@ -54,7 +54,7 @@ impl<P: Protocol> Work<'_, P> {
                 from: id,
                 order: self.count_sent(id),
                 len: u32::try_from(len).expect("shorter than 4 GiB"),
-                message,
+                message: Sealed::new(message),
             };
             return self.post_datagram(Tick::not_before(Instant::from_nanos(arrives)), datagram);
         }
@@ -98,7 +98,7 @@ impl<P: Protocol> Work<'_, P> {
                     from: id,
                     order: self.count_sent(id),
                     len: charged,
-                    message,
+                    message: Sealed::new(message),
                 };
                 return self.post_datagram(arrives, datagram);
             }
@@ -135,24 +135,28 @@ impl<P: Protocol> Work<'_, P> {
     }
 
     /// A datagram comes in.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn datagram_arrives(&mut self, datagram: Datagram<P::Message>) {
-        let Datagram {
-            at,
-            from,
-            len,
-            message,
-            ..
-        } = datagram;
-        let now = self.now();
-        let from = self.world.directory.endpoint(from);
-        if let Some(host) = self.host_of(at)
-            && let Some(tick) = host.downlink.pass(now, len as usize + HEADER_LEN)
-        {
-            let content = Content::Value(message);
-            return self.queue(at, tick, from, content, len);
+        if self.host_of(datagram.at).is_some() {
+            return self.datagram_passes_link(datagram);
         }
-        self.turn(at, Input::Message { from, message }, len);
+        let input = Input::Message {
+            from: self.world.directory.endpoint(datagram.from),
+            message: datagram.message.open(),
+        };
+        self.turn_here(datagram.at, input, datagram.len);
+    }
+
+    /// A datagram comes in at a link.
+    #[inline(never)]
+    fn datagram_passes_link(&mut self, datagram: Datagram<P::Message>) {
+        let unusual = Unusual {
+            from: self.world.directory.endpoint(datagram.from),
+            content: Content::Value(datagram.message.open()),
+            len: datagram.len,
+            passage: Passage::Ahead,
+        };
+        self.unusual_arrives(datagram.at, unusual);
     }
 
     /// A datagram comes in that is not told by its sender and its value alone.
