@@ -30,6 +30,8 @@ pub struct Config {
     pub successors: usize,
     /// Which short cuts it keeps.
     pub fingers: Fingers,
+    /// How lookups are made.
+    pub routing: Routing,
     /// How many candidates an answer names, 1 to 3.
     pub candidates: u8,
     /// How neighbours are kept.
@@ -74,6 +76,20 @@ pub enum Fingers {
     None,
     /// The successor of each point at a distance of a power of two.
     Exact,
+    /// Of the first few after that point the one that answers soonest.
+    Nearby {
+        /// How many are tried: 16 come close to the best (spec section 11).
+        samples: u8,
+    },
+}
+
+/// How lookups are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// The origin asks each hop in turn.
+    Iterative,
+    /// Each hop passes the question on; should the answer stay away, the origin asks in turn.
+    Recursive,
 }
 
 /// How neighbours are kept.
@@ -284,6 +300,7 @@ impl Config {
             space: Space::FULL,
             successors: 16,
             fingers: Fingers::Exact,
+            routing: Routing::Iterative,
             candidates: 3,
             rules: Rules::Corrected,
             stabilise: Period::about(Duration::from_secs(10)),

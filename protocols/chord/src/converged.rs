@@ -62,7 +62,7 @@ impl<'a> Converged<'a> {
                 draw(config.stabilise, &mut rng),
                 match config.fingers {
                     Fingers::None => crate::member::NEVER,
-                    Fingers::Exact => draw(config.fix_finger, &mut rng),
+                    Fingers::Exact | Fingers::Nearby { .. } => draw(config.fix_finger, &mut rng),
                 },
             ];
             Node::of(Member::settled(near, fingers, first))

@@ -215,7 +215,7 @@ impl Member {
             .hint(list, self.near.id(), config.space, contacts);
         self.become_member(io);
         let hint = Transaction(io.rng().next_u64() & !0xff | u64::from(self.number));
-        let wants_hint = io.shared().config.fingers == Fingers::Exact;
+        let wants_hint = io.shared().config.fingers != Fingers::None;
         if let Some(join) = self.join().filter(|_| wants_hint) {
             join.stage = Stage::Hint(hint);
             send(hint, successor, Body::AskFingers, io);

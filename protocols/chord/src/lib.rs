@@ -38,7 +38,8 @@
 //! | [`identity`], [`contacts`] | ids; other nodes, each as a number of four bytes |
 //! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
 //! | `stabilise`, `join`, `leave`, `small_ring`, `merge` | how the tables are kept |
-//! | `searches`, `answering` | both ends of a lookup |
+//! | `searches`, `answering`, `relay` | lookups, hop by hop or passed on |
+//! | `proximity` | fingers that are near in the net |
 //! | [`visitor`] | who asks a ring without being a member |
 //! | [`storage`] | values and their replicas |
 //! | [`schedules`], [`converged`] | for experiments: all orders of events, rings in their final form |
@@ -62,6 +63,8 @@ pub mod member;
 mod merge;
 pub mod neighbours;
 pub mod node;
+mod proximity;
+mod relay;
 pub mod routing;
 mod rpc;
 pub mod schedules;

@@ -16,6 +16,8 @@ use crate::leave::Farewell;
 use crate::merge::Merge;
 use crate::neighbours::Neighbours;
 use crate::node::{Node, answer, refuse};
+use crate::proximity::Race;
+use crate::relay::Relays;
 use crate::rpc::{RoundTrips, Rpc};
 use crate::searches::{Purpose, Searches};
 use crate::small_ring::SmallRing;
@@ -76,6 +78,8 @@ pub(crate) struct Aside {
     pub(crate) storage: Option<Box<Storage>>,
     pub(crate) merge: Merge,
     pub(crate) farewell: Option<Farewell>,
+    pub(crate) relays: Relays,
+    pub(crate) race: Option<Race>,
 }
 
 impl Member {
@@ -193,6 +197,8 @@ impl Member {
             self.join_timed_out(io);
             self.small_ring_timed_out(io);
             self.storage_timed_out(io);
+            self.relays_timed_out(io);
+            self.race_timed_out(io);
             self.merge_if_due(io);
             self.farewell_if_due(io);
         }
@@ -247,6 +253,7 @@ impl Member {
                 let fingers = fingers.take(crate::wire::LIST_MAX - 4).collect();
                 answer(from, question, Body::Fingers(fingers), io);
             }
+            Body::Route(route) => self.route_came(from, question, route, io),
             Body::Leave(leave) => self.left(from, question, leave, io),
             Body::Notify(notifier) => {
                 if io.shared().contacts.endpoint(*notifier) == from {
@@ -268,6 +275,8 @@ impl Member {
             Body::Owner(_) | Body::OwnerList(_) | Body::Next(_) => {
                 self.search_answered(transaction, message.body, io)
             }
+            Body::Routed => self.routed(transaction, io),
+            Body::RouteResult(result) => self.route_answered(transaction, *result, io),
             Body::Neighbours(around) => self.head_answered(transaction, &around, io),
             Body::Successors(list) => {
                 self.candidate_answered(transaction, &list, io)
@@ -276,6 +285,7 @@ impl Member {
             }
             Body::Pong(contact) => {
                 self.predecessor_answered(transaction, io)
+                    || self.race_answered(transaction, io)
                     || self.join_greeted(transaction, contact, io)
             }
             Body::Fingers(fingers) => self.join_hinted(transaction, &fingers, io),
@@ -427,6 +437,8 @@ impl Aside {
             .chain(small)
             .chain(storage)
             .chain(self.merge.contacts())
+            .chain(self.relays.contacts())
+            .chain(self.race.iter().flat_map(Race::contacts))
     }
 
     fn wake(&self) -> Instant {
@@ -441,5 +453,7 @@ impl Aside {
             .min(storage)
             .min(farewell)
             .min(self.merge.deadline())
+            .min(self.relays.deadline())
+            .min(self.race.as_ref().map_or(NEVER, Race::deadline))
     }
 }

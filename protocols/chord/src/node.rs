@@ -97,11 +97,24 @@ impl Node {
     }
 
     fn command(&mut self, command: Command, io: &mut Io<'_, Self>) {
-        for member in &mut self.members {
-            member.command(&command, io);
-            if !matches!(command, Command::Create | Command::Join(_)) {
-                break;
+        let Some((first, others)) = self.members.split_first_mut() else {
+            return;
+        };
+        first.command(&command, io);
+        // The first virtual node is the door for the others.
+        let others_do = match command {
+            Command::Create => {
+                let me = io.shared().contacts.endpoint(first.near.me());
+                Command::Join(me)
             }
+            Command::Join(_) | Command::Leave => command,
+            Command::Lookup { .. }
+            | Command::Put { .. }
+            | Command::Get { .. }
+            | Command::Delete { .. } => return,
+        };
+        for member in others {
+            member.command(&others_do, io);
         }
     }
 }

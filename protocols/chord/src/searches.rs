@@ -11,15 +11,18 @@ use keyspace::{Id, Limits, Lookup, Step};
 use machine::{Instant, Io};
 use smallvec::SmallVec;
 
-use crate::api::{Event, Found, LookupId, NotFound, Shared};
+use crate::api::{Event, Fingers, Found, LookupId, NotFound, Routing, Shared};
 use crate::contacts::{Contact, Contacts, Few};
 use crate::finger_table::Row;
 use crate::member::{Member, NEVER};
 use crate::node::Node;
+use crate::relay::END_TO_END;
 use crate::routing::{Hop, hop};
 use crate::rpc::{RoundTrips, Rpc};
 use crate::storage::DealingId;
-use crate::wire::{Body, EXCLUDED_MAX, Exclusion, Neighbourhood, Transaction, Want, Wanted};
+use crate::wire::{
+    Body, EXCLUDED_MAX, Exclusion, Neighbourhood, RouteResult, Transaction, Want, Wanted,
+};
 
 /// How many times a lookup that found no way begins again (spec section 3).
 const RETRIES_MAX: u8 = 3;
@@ -36,11 +39,14 @@ pub(crate) struct Searches {
 struct Search {
     key: Id,
     purpose: Purpose,
+    want: Want,
     began: Instant,
     /// When to begin again, after a failure.
     again_at: Instant,
     retries: u8,
     rpcs: SmallVec<[Rpc; 1]>,
+    /// The question was passed on, and its answer is awaited until then.
+    routed: Option<(Transaction, Instant)>,
     lookup: Lookup<Contact>,
 }
 
@@ -99,14 +105,16 @@ impl Purpose {
 }
 
 impl Search {
-    fn new(key: Id, purpose: Purpose, now: Instant) -> Self {
+    fn new(key: Id, purpose: Purpose, want: Want, now: Instant) -> Self {
         Self {
             key,
             purpose,
+            want,
             began: now,
             again_at: NEVER,
             retries: 0,
             rpcs: SmallVec::new(),
+            routed: None,
             lookup: Lookup::new(Limits::SEQUENTIAL),
         }
     }
@@ -116,6 +124,7 @@ impl Search {
         waits
             .min()
             .unwrap_or(NEVER)
+            .min(self.routed.map_or(NEVER, |(_, until)| until))
             .min(self.again_at)
             .min(self.began + timeout)
     }
@@ -150,7 +159,7 @@ impl Search {
     fn question(&self, contacts: &Contacts) -> Body {
         let wanted = Wanted {
             key: self.key,
-            want: self.purpose.want(),
+            want: self.want,
         };
         let excluded = self.lookup.excluded();
         if excluded.is_empty() {
@@ -223,9 +232,16 @@ impl Member {
         if let Some(outcome) = self.own_outcome(&hop, key, purpose, io) {
             return self.finish(purpose, &Report::local(key), outcome, io);
         }
-        let mut search = Search::new(key, purpose, io.now());
+        let want = self.want(purpose, io);
+        let mut search = Search::new(key, purpose, want, io.now());
         if let Hop::Next(few) = hop {
             search.offer(&self.limited(few, io), &io.shared().contacts);
+            if io.shared().config.routing == Routing::Recursive
+                && let Some(first) = few[0]
+            {
+                let transaction = self.send_route(Wanted { key, want }, first, io);
+                search.routed = Some((transaction, io.now() + END_TO_END));
+            }
         }
         self.start(search, io);
     }
@@ -238,7 +254,8 @@ impl Member {
         purpose: Purpose,
         io: &mut Io<'_, Node>,
     ) {
-        let mut search = Search::new(key, purpose, io.now());
+        let want = self.want(purpose, io);
+        let mut search = Search::new(key, purpose, want, io.now());
         search.offer(&[Some(via), None, None], &io.shared().contacts);
         self.start(search, io);
     }
@@ -252,7 +269,11 @@ impl Member {
         });
         searches.list.push(search);
         let at = searches.list.len() - 1;
-        self.proceed(at, io);
+        if searches.list[at].routed.is_some() {
+            self.rearm_searches(io);
+        } else {
+            self.proceed(at, io);
+        }
     }
 
     /// Goes on with a lookup; begins again, or gives up, if there is no way.
@@ -303,6 +324,42 @@ impl Member {
         true
     }
 
+    /// The answer to a question that was passed on; tells whether anybody waited for it.
+    pub(crate) fn route_answered(
+        &mut self,
+        transaction: Transaction,
+        result: RouteResult,
+        io: &mut Io<'_, Node>,
+    ) -> bool {
+        let Some(searches) = &mut self.searches else {
+            return false;
+        };
+        let awaited = |search: &Search| {
+            let routed = search.routed.map(|(transaction, _)| transaction);
+            routed == Some(transaction)
+        };
+        let Some(at) = searches.list.iter().position(awaited) else {
+            return false;
+        };
+        let search = searches.list.swap_remove(at);
+        if searches.list.is_empty() {
+            self.searches = None;
+        }
+        self.rearm_searches(io);
+        let report = Report {
+            key: search.key,
+            hops: result.hops.into(),
+            timeouts: result.timeouts.into(),
+            took: io.now().since(search.began),
+        };
+        let outcome = Outcome::OwnerList(Box::new(Neighbourhood {
+            predecessor: None,
+            successors: result.found,
+        }));
+        self.finish(search.purpose, &report, outcome, io);
+        true
+    }
+
     pub(crate) fn searches_timed_out(&mut self, io: &mut Io<'_, Node>) {
         let now = io.now();
         let mut at = 0;
@@ -333,6 +390,10 @@ impl Member {
         let search = &mut searches.list[at];
         if search.began + timeout <= now {
             return self.conclude(at, Outcome::Failed(NotFound::NoWay), io);
+        }
+        if search.routed.is_some_and(|(_, until)| until <= now) {
+            search.routed = None;
+            return self.proceed(at, io);
         }
         if search.again_at <= now {
             search.again_at = NEVER;
@@ -380,13 +441,12 @@ impl Member {
         io: &mut Io<'_, Node>,
     ) {
         match (purpose, outcome) {
-            (Purpose::Finger(row), Outcome::Owner(few)) => {
-                let Shared { contacts, config } = io.shared();
-                if let Some(finger) = few[0].filter(|&finger| finger != self.near.me()) {
-                    let distance = self.near.id().distance_to(contacts.id(finger));
-                    if !distance.is_less(row.step(config.space)) {
-                        self.fingers.set(row, finger);
-                    }
+            (Purpose::Finger(row), Outcome::Owner([Some(finger), ..])) => {
+                self.finger_found(row, finger, &[], io);
+            }
+            (Purpose::Finger(row), Outcome::OwnerList(around)) => {
+                if let Some(&finger) = around.successors.first() {
+                    self.finger_found(row, finger, &around.successors, io);
                 }
             }
             (Purpose::Finger(_), _) => {}
@@ -402,6 +462,35 @@ impl Member {
             (Purpose::Merge, outcome) => self.other_ring_found(outcome, io),
             (Purpose::Join, outcome) => self.place_found(outcome, io),
             (Purpose::Deal(dealing), outcome) => self.replicas_found(dealing, outcome, io),
+        }
+    }
+
+    /// A finger was looked up: its owner, and those who follow it if they were asked for.
+    fn finger_found(
+        &mut self,
+        row: Row,
+        finger: Contact,
+        followers: &[Contact],
+        io: &mut Io<'_, Node>,
+    ) {
+        let Shared { contacts, config } = io.shared();
+        let distance = self.near.id().distance_to(contacts.id(finger));
+        if finger == self.near.me() || distance.is_less(row.step(config.space)) {
+            return;
+        }
+        match config.fingers {
+            Fingers::Nearby { .. } if !followers.is_empty() => self.race(row, followers, io),
+            Fingers::None | Fingers::Exact | Fingers::Nearby { .. } => {
+                self.fingers.set(row, finger);
+            }
+        }
+    }
+
+    /// How much is to be asked of a key's owner.
+    fn want(&self, purpose: Purpose, io: &Io<'_, Node>) -> Want {
+        match (purpose, io.shared().config.fingers) {
+            (Purpose::Finger(_), Fingers::Nearby { .. }) => Want::List,
+            _ => purpose.want(),
         }
     }
 
@@ -424,7 +513,7 @@ impl Member {
         io: &Io<'_, Node>,
     ) -> Option<Outcome> {
         let few = self.owners(hop)?;
-        let want = purpose.want();
+        let want = self.want(purpose, io);
         if want == Want::List
             && let Body::OwnerList(around) = self.find_next(Wanted { key, want }, &[], io)
         {

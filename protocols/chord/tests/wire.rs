@@ -5,7 +5,7 @@ use chord::contacts::{Contact, Contacts, Reference};
 use chord::storage::records::{Arc, Record, Verdict, Version};
 use chord::wire::{
     Batch, Body, Error, Exclusion, Fetch, HEADER_LEN, Holding, Leave, List, Message, Neighbourhood,
-    Offer, Page, Part, Stand, Stretch, Transaction, Want, Wanted,
+    Offer, Page, Part, Route, RouteResult, Stand, Stretch, Transaction, Want, Wanted,
 };
 use chord::{Config, Shared};
 use keyspace::Id;
@@ -131,6 +131,24 @@ fn dealing() -> impl Strategy<Value = Body> {
             Body::Leave(Box::new(Leave { leaver, around }))
         }),
         Just(Body::Left),
+        Just(Body::Routed),
+        (wanted(), contact(), any::<(u64, u8, u8)>()).prop_map(|(wanted, origin, numbers)| {
+            let (transaction, hops, timeouts) = numbers;
+            Body::Route(Box::new(Route {
+                wanted,
+                origin,
+                transaction: Transaction(transaction),
+                hops,
+                timeouts,
+            }))
+        }),
+        (list(), any::<(u8, u8)>()).prop_map(|(found, (hops, timeouts))| {
+            Body::RouteResult(Box::new(RouteResult {
+                found,
+                hops,
+                timeouts,
+            }))
+        }),
     ]
 }
 

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 use keyspace::Id;
 
+use super::Transaction;
 use crate::contacts::{Contact, Few};
 use crate::storage::records::{Arc, PARTS, Record, Verdict, Version};
 
@@ -49,6 +50,13 @@ pub enum Body {
     AskFingers,
     /// These, the longest first.
     Fingers(List),
+
+    /// Find out who owns this key, or pass the question on.
+    Route(Box<Route>),
+    /// I have the question.
+    Routed,
+    /// To its origin: this is the owner.
+    RouteResult(Box<RouteResult>),
 
     /// I leave; these were my neighbours.
     Leave(Box<Leave>),
@@ -124,6 +132,32 @@ pub struct Neighbourhood {
     pub predecessor: Option<Contact>,
     /// Who follows, nearest first.
     pub successors: List,
+}
+
+/// A question that is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Who wants it.
+    pub origin: Contact,
+    /// What the answer must carry.
+    pub transaction: Transaction,
+    /// How many have passed it on so far.
+    pub hops: u8,
+    /// How many times it had to be passed to another, because somebody was silent.
+    pub timeouts: u8,
+}
+
+/// The answer to a question that was passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteResult {
+    /// The owner and some who follow it.
+    pub found: List,
+    /// How many have passed it on.
+    pub hops: u8,
+    /// How many were silent on the way.
+    pub timeouts: u8,
 }
 
 /// Somebody leaves the ring in good order.
@@ -283,6 +317,9 @@ impl Body {
             Self::Notified => (5, FLAG_ANSWER),
             Self::Leave(_) => (6, 0),
             Self::Left => (6, FLAG_ANSWER),
+            Self::Route(_) => (7, 0),
+            Self::Routed => (7, FLAG_ANSWER),
+            Self::RouteResult(_) => (8, FLAG_ANSWER),
             Self::Store(_) => (16, 0),
             Self::Stored(_) => (16, FLAG_ANSWER),
             Self::Fetch(_) => (17, 0),

@@ -9,9 +9,12 @@ use machine::Endpoint;
 use wire::{Encode, Malformed, Problem, Reader};
 
 use super::body::{
-    Error, Exclusion, Kind, Leave, List, Neighbourhood, Offer, Page, Stand, Want, Wanted,
+    Error, Exclusion, Kind, Leave, List, Neighbourhood, Offer, Page, Route, RouteResult, Stand,
+    Want, Wanted,
 };
-use super::{Body, EXCLUDED_MAX, FLAG_ANSWER, FLAG_ERROR, LIST_MAX, encode_endpoint, records};
+use super::{
+    Body, EXCLUDED_MAX, FLAG_ANSWER, FLAG_ERROR, LIST_MAX, Transaction, encode_endpoint, records,
+};
 use crate::contacts::{Contact, Contacts, Few, Reference};
 use crate::storage::records::Arc;
 
@@ -44,7 +47,9 @@ impl Body {
             Self::Refused(_) => 2,
             Self::Leave(leave) => REFERENCE_LEN + neighbourhood_len(&leave.around),
             Self::Offer(_) => REFERENCE_LEN + Id::LEN + 8,
-            Self::Left => 0,
+            Self::Left | Self::Routed => 0,
+            Self::Route(_) => Id::LEN + 1 + REFERENCE_LEN + 8 + 2,
+            Self::RouteResult(result) => list_len(&result.found) + 2,
             Self::Store(_)
             | Self::Stored(_)
             | Self::Fetch(_)
@@ -113,7 +118,19 @@ impl Body {
                 offer.arc.from.to_bytes().encode(out);
                 offer.digest.encode(out);
             }
-            Self::Left => {}
+            Self::Left | Self::Routed => {}
+            Self::Route(route) => {
+                encode_wanted(&route.wanted, out);
+                encode_reference(route.origin, contacts, out);
+                route.transaction.0.encode(out);
+                route.hops.encode(out);
+                route.timeouts.encode(out);
+            }
+            Self::RouteResult(result) => {
+                encode_list(&result.found, contacts, out);
+                result.hops.encode(out);
+                result.timeouts.encode(out);
+            }
             Self::Store(_)
             | Self::Stored(_)
             | Self::Fetch(_)
@@ -156,6 +173,13 @@ impl Body {
             (20, true) => Self::SmallRingAnswer(Box::new(decode_page(reader, contacts)?)),
             (6, false) => Self::Leave(Box::new(decode_leave(reader, contacts)?)),
             (6, true) => Self::Left,
+            (7, false) => Self::Route(Box::new(decode_route(reader, contacts)?)),
+            (7, true) => Self::Routed,
+            (8, true) => Self::RouteResult(Box::new(RouteResult {
+                found: decode_list(reader, contacts)?,
+                hops: reader.u8("hops")?,
+                timeouts: reader.u8("timeouts")?,
+            })),
             (16..=19, _) => records::decode(kind.number, is_answer, reader)?,
             (21, false) => Self::Offer(Box::new(decode_offer(reader, contacts)?)),
             _ => return Err(Malformed::invalid("type", 3, "a type of message")),
@@ -239,14 +263,28 @@ fn decode_reference(
     })
 }
 
-fn decode_find_next(reader: &mut Reader<'_>) -> Result<Body, Malformed> {
+fn decode_wanted(reader: &mut Reader<'_>) -> Result<Wanted, Malformed> {
     let key = Id::from_bytes(reader.array("key")?);
     let want = if reader.u8("flags")? & WANT_LIST == 0 {
         Want::Few
     } else {
         Want::List
     };
-    let wanted = Wanted { key, want };
+    Ok(Wanted { key, want })
+}
+
+fn decode_route(reader: &mut Reader<'_>, contacts: &mut Contacts) -> Result<Route, Malformed> {
+    Ok(Route {
+        wanted: decode_wanted(reader)?,
+        origin: decode_reference(reader, contacts)?,
+        transaction: Transaction(reader.u64("origin transaction")?),
+        hops: reader.u8("hops")?,
+        timeouts: reader.u8("timeouts")?,
+    })
+}
+
+fn decode_find_next(reader: &mut Reader<'_>) -> Result<Body, Malformed> {
+    let wanted = decode_wanted(reader)?;
     let excluded = usize::from(reader.u8("excluded")?);
     if excluded == 0 {
         return Ok(Body::FindNext(wanted));

@@ -18,7 +18,7 @@ mod records;
 
 pub use body::{
     Batch, Body, Error, Exclusion, Fetch, Holding, Leave, List, Neighbourhood, Offer, Page, Part,
-    Stand, Stretch, Want, Wanted,
+    Route, RouteResult, Stand, Stretch, Want, Wanted,
 };
 
 use alloc::vec::Vec;

@@ -2,6 +2,7 @@
 
 mod keeping;
 mod parting;
+mod ways;
 mod world;
 
 use std::time::Duration;

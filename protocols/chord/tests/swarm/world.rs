@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chord::api::{Found, LookupId, NotJoined, RequestId};
 use chord::contacts::{Contact, Contacts, Reference};
 use chord::member::{Member, Standing};
-use chord::{Command, Config, Converged, Event, Node, Shared};
+use chord::{Command, Config, Converged, Event, Node, Shared, identity};
 use keyspace::Id;
 use machine::{Instant, Rng, Seed};
 use simulator::{NodeConfig, NodeId, Simulation, endpoint};
@@ -78,6 +78,36 @@ impl World {
             requests: 0,
             dealt: BTreeMap::new(),
         }
+    }
+
+    /// Hosts of several virtual nodes each, in no ring yet.
+    pub(crate) fn of_hosts(
+        hosts: u32,
+        virtual_nodes: u32,
+        config: Config,
+        simulated: simulator::Config,
+    ) -> Self {
+        let mut world = Self::converged(0, 0, config.clone(), simulated.clone());
+        let mut contacts = Contacts::growing();
+        let mut nodes = Vec::new();
+        for host in 0..hosts {
+            let places = (0..virtual_nodes).map(|number| {
+                let reference = Reference {
+                    id: identity::of_node(&[host as u8; 32], number, 0, config.space),
+                    endpoint: endpoint(host),
+                    incarnation: 0,
+                };
+                contacts.intern(reference).expect("a table that grows")
+            });
+            let places: Vec<Contact> = places.collect();
+            nodes.push(Node::new(&places, &contacts));
+        }
+        world.sim = Simulation::new(simulated, Shared { contacts, config });
+        for (host, node) in (0..).zip(nodes) {
+            let id = world.sim.add(node, NodeConfig::at(endpoint(host)));
+            world.alive.insert(id);
+        }
+        world
     }
 
     /// Adds the next of the strangers as a node without a ring.
