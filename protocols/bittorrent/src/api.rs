@@ -157,7 +157,7 @@ pub enum Event {
         /// The bytes of the `info` dictionary.
         info: Bytes,
     },
-    /// A piece was verified and written.
+    /// A piece was verified and written, or was in doubt and is still there.
     Stored {
         /// Which torrent.
         torrent: TorrentId,
@@ -192,7 +192,8 @@ pub enum Event {
         /// What the disk says.
         error: DiskError,
     },
-    /// A file that we said we have can no longer be read: its pieces are no longer offered.
+    /// A file that we said we have can no longer be read: its pieces are no longer offered. They
+    /// are read back; [`Event::Stored`] follows for each that is still right.
     Lost {
         /// Which torrent.
         torrent: TorrentId,

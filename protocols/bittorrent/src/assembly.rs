@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use bytes::Bytes;
 use machine::{BlockDigests, ConnId, DiskWork, Expect, FileId, FileSpan, Io, JobId};
@@ -17,6 +18,7 @@ use smallvec::SmallVec;
 
 use crate::api::{Content, Order, Places, Refusal};
 use crate::bitfield::Bitfield;
+use crate::doubts::{self, Doubts, Found};
 use crate::filling::{Filling, Step};
 use crate::metainfo::{Contents, FileIndex, Info, Layout};
 use crate::node::Node;
@@ -37,6 +39,8 @@ pub(crate) struct Assembly {
     picker: Option<Box<Picker>>,
     filling: BTreeMap<PieceIndex, Filling>,
     storing: BTreeMap<JobId, PieceIndex>,
+    /// There once a file changed under us.
+    doubts: Option<Box<Doubts>>,
     /// Pieces that could be stored as soon as they were begun: all padding.
     ripe: Vec<PieceIndex>,
     wanted_bytes: u64,
@@ -96,6 +100,7 @@ impl Assembly {
             picker,
             filling: BTreeMap::new(),
             storing: BTreeMap::new(),
+            doubts: None,
             ripe: Vec::new(),
             wanted_bytes,
             done_bytes,
@@ -318,8 +323,9 @@ impl Assembly {
         if let Some(filling) = self.filling.remove(&piece) {
             slots.give_back(&filling.end().0);
         }
-        if self.have.set(piece) {
-            self.done_bytes += u64::from(self.layout().piece_len(piece));
+        self.gain(piece);
+        if let Some(doubts) = &mut self.doubts {
+            doubts.restored(piece);
         }
         if let Some(picker) = &mut self.picker {
             picker.piece_verified(piece);
@@ -375,26 +381,68 @@ impl Assembly {
             .collect()
     }
 
-    /// Forgets that the pieces of a file are had; tells the range that they lie in.
-    pub(crate) fn lose_file(&mut self, file: FileId) -> core::ops::Range<u32> {
-        let Some(index) = self
-            .layout()
-            .files()
-            .find(|&index| self.place(index).0 == file)
-        else {
-            return 0..0;
-        };
-        let mut pieces = self.layout().pieces_of(index);
-        let (first, last) = (pieces.next(), pieces.next_back());
-        let range = match (first, last) {
-            (Some(first), Some(last)) => first.0..last.0 + 1,
-            (Some(only), None) => only.0..only.0 + 1,
-            (None, _) => 0..0,
-        };
-        range.clone().for_each(|piece| {
-            self.have.clear(PieceIndex(piece));
+    /// Offers the pieces of a file no more, until each was read back; tells the range that they lie
+    /// in.
+    pub(crate) fn doubt_file(&mut self, file: FileId) -> Range<u32> {
+        let layout = self.info.layout();
+        let there = layout.files().filter(|&it| self.place(it).0 == file);
+        let pieces = there.flat_map(|it| layout.pieces_of(it));
+        let range = pieces.fold(0..0, |range: Range<u32>, PieceIndex(piece)| {
+            if range.is_empty() {
+                piece..piece + 1
+            } else {
+                range.start.min(piece)..range.end.max(piece + 1)
+            }
         });
+        for piece in doubts::pieces(&range) {
+            if self.have.clear(piece) {
+                let len = u64::from(self.info.layout().piece_len(piece));
+                self.done_bytes = self.done_bytes.saturating_sub(len);
+                let doubts = self.doubts.get_or_insert_default();
+                doubts.doubt(core::iter::once(piece));
+            }
+        }
         range
+    }
+
+    /// Has one more piece in doubt read back, if it is time to.
+    pub(crate) fn check_next(&mut self, io: &mut Io<'_, Node>) -> Option<JobId> {
+        let piece = self.doubts.as_mut()?.next()?;
+        let digest = self.info.piece_hash(piece)?;
+        let blocks = BlockDigests::WhenWrong;
+        let expect = Expect::Sha1 { digest, blocks };
+        let (begin, len) = (0, self.layout().piece_len(piece));
+        let from = self.spans(Block { piece, begin, len });
+        let job = io.disk(DiskWork::Check { from, expect });
+        self.doubts.get_or_insert_default().checking(job, piece);
+        Some(job)
+    }
+
+    /// Takes what reading a piece back has shown; `None` if the job was none of those. What is lost
+    /// is wanted again, as long as anything is.
+    pub(crate) fn checked(&mut self, job: JobId, is_right: impl FnOnce() -> bool) -> Option<Found> {
+        let found = self.doubts.as_mut()?.checked(job, is_right)?;
+        match found {
+            Found::There(piece) => self.gain(piece),
+            Found::Lost(piece) => {
+                if let Some(picker) = &mut self.picker {
+                    picker.piece_lost(piece);
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// Whether others may rightly think that we have a piece that we lack.
+    pub(crate) fn was_offered(&self, piece: PieceIndex) -> bool {
+        let doubts = self.doubts.as_ref();
+        doubts.is_some_and(|doubts| doubts.was_offered(piece))
+    }
+
+    fn gain(&mut self, piece: PieceIndex) {
+        if self.have.set(piece) {
+            self.done_bytes += u64::from(self.layout().piece_len(piece));
+        }
     }
 
     fn file_span(&self, file: FileIndex, contents: Contents, offset: u64, len: u32) -> FileSpan {

@@ -57,6 +57,7 @@ pub mod bitfield;
 pub mod candidates;
 pub mod choker;
 mod client;
+mod doubts;
 pub mod fast;
 mod filling;
 pub mod magnet;

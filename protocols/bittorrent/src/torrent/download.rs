@@ -1,11 +1,10 @@
 //! Asking for blocks, taking them in, storing the pieces (spec sections 9, 16, 18, 20).
 
 use alloc::vec::Vec;
-use core::ops::Range;
 use core::time::Duration;
 
 use bytes::Bytes;
-use machine::{BlockDigests, ConnId, Digest, DiskDone, DiskError, Endpoint, FileId, JobId};
+use machine::{BlockDigests, ConnId, Digest, DiskDone, DiskError, Endpoint, JobId};
 
 use super::links::Link;
 use super::{Core, Disk, Errand, Stage, Torrent};
@@ -55,11 +54,9 @@ impl Torrent {
                 .set_earlier(Timer::Look(self.core.id), now);
             return;
         }
-        let Some(piece) = self
-            .core
-            .assembly_mut()
-            .and_then(|assembly| assembly.job_done(job))
-        else {
+        let assembly = self.core.assembly_mut();
+        let Some(piece) = assembly.and_then(|assembly| assembly.job_done(job)) else {
+            self.checked(job, &result, turn);
             return;
         };
         match result {
@@ -112,14 +109,19 @@ impl Torrent {
             torrent: self.core.id,
             piece,
         });
+        self.announce_piece(piece, turn);
+        self.ban(&liars, turn);
+        if progressed == Progressed::Finished {
+            self.finished(turn);
+        }
+    }
+
+    /// Tells all peers of a piece that we have.
+    pub(super) fn announce_piece(&mut self, piece: PieceIndex, turn: &mut Turn<'_, '_>) {
         let (peers, _) = self.peers_mut();
         for (conn, peer) in peers {
             turn.io.send(conn, &Message::Have(piece));
             peer.spoke_at = turn.io.now();
-        }
-        self.ban(&liars, turn);
-        if progressed == Progressed::Finished {
-            self.finished(turn);
         }
     }
 
@@ -222,19 +224,6 @@ impl Torrent {
         for (conn, peer) in peers {
             core.ask(conn, peer, turn);
         }
-    }
-
-    /// A file that we said we have can no longer be read.
-    pub(super) fn lose_file(&mut self, file: FileId, turn: &mut Turn<'_, '_>) {
-        let Some(assembly) = self.core.assembly_mut() else {
-            return;
-        };
-        let pieces: Range<u32> = assembly.lose_file(file);
-        turn.io.emit(Event::Lost {
-            torrent: self.core.id,
-            file,
-            pieces,
-        });
     }
 }
 

@@ -217,7 +217,7 @@ impl Torrent {
     /// The other side, or the way to it, ended a connection.
     pub(super) fn lost(&mut self, conn: ConnId, reason: CloseReason, turn: &mut Turn<'_, '_>) {
         if let CloseReason::Unreadable(file) = reason {
-            self.lose_file(file, turn);
+            self.doubt_file(file, turn);
         }
         let served = self.served_from(conn, turn.now());
         self.forget(conn, turn);

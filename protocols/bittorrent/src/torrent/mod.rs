@@ -7,12 +7,14 @@
 //! | `messages` | what peers say, and what follows from it |
 //! | `download` | asking for blocks, taking them in, storing pieces |
 //! | `upload` | choking, and serving what is asked for |
+//! | `losses` | files that change under us |
 //! | `exchange` | the extension protocol, and metadata from peers |
 //! | `watch` | what the passing of time brings |
 
 mod download;
 mod exchange;
 mod links;
+mod losses;
 mod messages;
 mod upload;
 mod watch;

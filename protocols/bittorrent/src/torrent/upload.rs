@@ -114,6 +114,9 @@ impl Core {
             return refuse(conn, peer, block, turn);
         };
         let exists = block.len <= BLOCK_LEN_MAX && assembly.layout().contains(block);
+        if exists && assembly.was_offered(block.piece) {
+            return refuse(conn, peer, block, turn); // We said that we have it: no fault of theirs.
+        }
         if !exists || !assembly.have().has(block.piece) {
             refuse(conn, peer, block, turn)?;
             return peer.blame_request(block);

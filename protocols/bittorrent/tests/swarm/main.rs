@@ -1,5 +1,6 @@
 //! Swarms in virtual time: whole downloads, faults, and what must hold for every seed.
 
+mod changed_files;
 mod long_pieces;
 mod one_seed;
 mod world;

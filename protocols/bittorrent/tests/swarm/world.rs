@@ -227,7 +227,8 @@ impl Swarm {
         self.shared.info.piece_count()
     }
 
-    fn lay_files(&mut self, node: NodeId, start: Start) {
+    /// Lays the files of the torrent on a node's disk, as they are at its start.
+    pub(crate) fn lay_files(&mut self, node: NodeId, start: Start) {
         for (index, bytes) in self.shared.files.iter().enumerate() {
             let file = FileIndex(index as u32);
             let len = self.shared.info.layout().file_len(file);
