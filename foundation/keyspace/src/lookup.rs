@@ -147,6 +147,8 @@ impl<N: Copy + Eq> Lookup<N> {
         match nearest {
             Some(_) if self.queries >= self.limits.queries_max => Step::TooLong,
             Some(candidate) => {
+                // Who is asked again is not one more on the way.
+                self.answers -= u16::from(candidate.state != State::Fresh);
                 candidate.state = State::Waiting;
                 self.waiting += 1;
                 self.queries += 1;
@@ -211,7 +213,7 @@ impl<N: Copy + Eq> Lookup<N> {
         candidates.chain(self.excluded.iter().copied())
     }
 
-    /// How many answers came: the length of the path, if one node is asked at a time.
+    /// How many nodes answered: the length of the path, if one is asked at a time.
     #[must_use]
     pub const fn answers(&self) -> u16 {
         self.answers
