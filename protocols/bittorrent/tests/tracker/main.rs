@@ -50,11 +50,12 @@ pub(crate) fn ask(
     world.carry(0, &mut hosts, going);
 }
 
-/// What an asker heard since the last time: when, from which tracker, what it had told, and the
-/// number of peers or the failure.
-pub(crate) fn heard(
-    asker: &mut Node<Asker>,
-) -> Vec<(u64, String, AnnounceEvent, Result<usize, Failure>)> {
+/// What an asker heard: when, from which tracker, what it had told, and the number of peers or the
+/// failure.
+pub(crate) type Line = (u64, String, AnnounceEvent, Result<usize, Failure>);
+
+/// What an asker heard since the last time.
+pub(crate) fn heard(asker: &mut Node<Asker>) -> Vec<Line> {
     let line = |Heard { at, finished, .. }: Heard| {
         let result = finished.result.map(|outcome| outcome.peers.len());
         let at = at.since(Instant::ZERO).as_secs();

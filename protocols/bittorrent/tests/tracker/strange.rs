@@ -1,8 +1,8 @@
 //! Askers and web servers that are none of ours.
 
 use crate::asker::{Asker, Command};
-use crate::net::{Node, Script, Then, World};
-use crate::{HASH, add, ask, heard, seconds};
+use crate::net::{Host, Node, Script, Then, World};
+use crate::{HASH, Line, add, ask, heard, seconds};
 use bittorrent::numbers::InfoHash;
 use bittorrent::tracker::{AnnounceEvent, Failure, Retry, Swarm, TierPolicy};
 use core::time::Duration;
@@ -31,17 +31,51 @@ fn world() -> (World, Node<Asker>) {
 
 const URL: &str = "http://tracker.example/announce?key=1";
 
+/// The world with its asker, and one web server at `tracker.example`.
+struct Scene<F> {
+    world: World,
+    asker: Node<Asker>,
+    script: Script<F>,
+}
+
+impl<F: FnMut(&str) -> (Vec<u8>, Then)> Scene<F> {
+    fn new(answer: F) -> Self {
+        let (world, asker) = world();
+        let script = Script::new(answer);
+        Self {
+            world,
+            asker,
+            script,
+        }
+    }
+
+    /// The same, and a torrent is announced there.
+    fn with_announce(answer: F) -> Self {
+        let mut scene = Self::new(answer);
+        scene.ask(add(HASH, &[&[URL]], 5));
+        scene
+    }
+
+    fn ask(&mut self, command: Command) {
+        let (world, asker) = (&mut self.world, &mut self.asker);
+        ask(world, asker, &mut [&mut self.script], command);
+    }
+
+    fn run(&mut self, count: u64) {
+        let hosts: &mut [&mut dyn Host] = &mut [&mut self.asker, &mut self.script];
+        self.world.run_for(hosts, seconds(count));
+    }
+
+    /// What the asker heard since this was asked last.
+    fn heard(&mut self) -> Vec<Line> {
+        heard(&mut self.asker)
+    }
+}
+
 fn result_of(answer: impl FnMut(&str) -> (Vec<u8>, Then)) -> Result<usize, Failure> {
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(answer);
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&[URL]], 5),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(40));
-    heard(&mut asker).remove(0).3
+    let mut scene = Scene::with_announce(answer);
+    scene.run(40);
+    scene.heard().remove(0).3
 }
 
 #[test]
@@ -146,26 +180,15 @@ fn redirections_are_followed_but_not_for_ever() {
 
 /// Lets many torrents announce to a server; tells how many connections that took.
 fn many(answer: impl FnMut(&str) -> (Vec<u8>, Then)) -> u64 {
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(answer);
-    for number in 0..200 {
-        let add = add(InfoHash([number; 20]), &[&[URL]], 5);
-        ask(&mut world, &mut asker, &mut [&mut script], add);
-    }
-    world.run_for(&mut [&mut asker, &mut script], seconds(9));
-    assert_eq!(asker.heard.len(), 200);
-    assert!(
-        asker
-            .heard
-            .iter()
-            .all(|heard| heard.finished.result.is_ok())
-    );
-    assert!(
-        world.most_open <= 4,
-        "{} connections at once",
-        world.most_open
-    );
-    world.opened
+    let mut scene = Scene::new(answer);
+    (0..200).for_each(|number| scene.ask(add(InfoHash([number; 20]), &[&[URL]], 5)));
+    scene.run(9);
+    let lines = scene.heard();
+    assert_eq!(lines.len(), 200);
+    assert!(lines.iter().all(|line| line.3.is_ok()));
+    let most_open = scene.world.most_open;
+    assert!(most_open <= 4, "{most_open} connections at once");
+    scene.world.opened
 }
 
 #[test]
@@ -194,25 +217,20 @@ fn servers_that_close_are_asked_again_at_once() {
 
 #[test]
 fn a_silent_server_is_given_up() {
-    let silent = |_: &str| (Vec::new(), Then::Stays);
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(silent);
-    for number in 0..20 {
-        let add = add(InfoHash([number; 20]), &[&[URL]], 5);
-        ask(&mut world, &mut asker, &mut [&mut script], add);
-    }
-    world.run_for(&mut [&mut asker, &mut script], seconds(31));
-    assert_eq!(asker.heard.len(), 20);
-    for (at, _, _, result) in heard(&mut asker) {
+    let mut scene = Scene::new(|_: &str| (Vec::new(), Then::Stays));
+    (0..20).for_each(|number| scene.ask(add(InfoHash([number; 20]), &[&[URL]], 5)));
+    scene.run(31);
+    let lines = scene.heard();
+    assert_eq!(lines.len(), 20);
+    for (at, _, _, result) in lines {
         assert_eq!((at, result), (31, Err(Failure::TimedOut)));
     }
     // One that lets nobody in is given up sooner.
-    world.silence("10.0.0.9:80");
-    let add = add(HASH, &[&[URL]], 5);
-    ask(&mut world, &mut asker, &mut [&mut script], add);
-    let asked = world.now.since(Instant::ZERO).as_secs();
-    world.run_for(&mut [&mut asker, &mut script], seconds(15));
-    let (at, .., result) = heard(&mut asker).pop().expect("it was given up");
+    scene.world.silence("10.0.0.9:80");
+    scene.ask(add(HASH, &[&[URL]], 5));
+    let asked = scene.world.now.since(Instant::ZERO).as_secs();
+    scene.run(15);
+    let (at, .., result) = scene.heard().pop().expect("it was given up");
     assert_eq!((at, result), (asked + 15, Err(Failure::TimedOut)));
 }
 
@@ -230,48 +248,27 @@ fn a_farewell_takes_five_seconds_at_most() {
             Then::Stays,
         )
     };
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(once);
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&[URL]], 5),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(3));
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        Command::Stop(HASH),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(4));
-    assert!(asker.node.is_busy_with(HASH));
-    world.run_for(&mut [&mut asker, &mut script], seconds(1));
-    assert!(!asker.node.is_busy_with(HASH));
-    assert!(
-        script.requests[1].contains("&numwant=0&event=stopped"),
-        "{}",
-        script.requests[1]
-    );
+    let mut scene = Scene::with_announce(once);
+    scene.run(3);
+    scene.ask(Command::Stop(HASH));
+    scene.run(4);
+    assert!(scene.asker.node.is_busy_with(HASH));
+    scene.run(1);
+    assert!(!scene.asker.node.is_busy_with(HASH));
+    let request = &scene.script.requests[1];
+    assert!(request.contains("&numwant=0&event=stopped"), "{request}");
     // Who never heard of us is told nothing.
-    ask(&mut world, &mut asker, &mut [], Command::Stop(HASH));
-    assert!(!asker.node.is_busy_with(HASH));
+    scene.ask(Command::Stop(HASH));
+    assert!(!scene.asker.node.is_busy_with(HASH));
 }
 
 #[test]
 fn tiers_are_tried_in_order_and_rest_after_failures() {
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(keeps);
+    let mut scene = Scene::new(keeps);
     let dead = "http://dead.example/announce";
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&[dead], &[URL]], 5),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(3 * 1800));
-    let lines = heard(&mut asker);
+    scene.ask(add(HASH, &[&[dead], &[URL]], 5));
+    scene.run(3 * 1800);
+    let lines = scene.heard();
     let names: Vec<_> = lines.iter().map(|(_, name, ..)| &name[..4]).collect();
     assert_eq!(names, ["dead", "trac", "dead", "trac", "dead", "trac"]);
     let refused = Err(Failure::Closed(CloseReason::Refused));
@@ -283,20 +280,14 @@ fn tiers_are_tried_in_order_and_rest_after_failures() {
 
 #[test]
 fn who_answers_moves_to_the_front_of_its_tier() {
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(keeps);
+    let mut scene = Scene::new(keeps);
     let dead: Vec<_> = (0..8)
         .map(|n| format!("http://dead.example/{n}/announce"))
         .collect();
     let tier: Vec<&str> = dead.iter().map(String::as_str).chain([URL]).collect();
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&tier], 5),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(2 * 1800));
-    let lines = heard(&mut asker);
+    scene.ask(add(HASH, &[&tier], 5));
+    scene.run(2 * 1800);
+    let lines = scene.heard();
     // By chance it stood fifth or so; from then on nobody else is asked.
     let first = lines
         .iter()
@@ -311,15 +302,10 @@ fn who_answers_moves_to_the_front_of_its_tier() {
 
 #[test]
 fn rests_grow_with_failures_and_end_at_an_hour() {
-    let (mut world, mut asker) = world();
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [],
-        add(HASH, &[&["http://dead.example/announce"]], 5),
-    );
-    world.run_for(&mut [&mut asker], seconds(40 * 3600));
-    let lines = heard(&mut asker);
+    let mut scene = Scene::new(keeps);
+    scene.ask(add(HASH, &[&["http://dead.example/announce"]], 5));
+    scene.run(40 * 3600);
+    let lines = scene.heard();
     let rests: Vec<u64> = lines.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
     for (failures, &rest) in (1..).zip(&rests) {
         let least = (5 + 25 * failures * failures / 2).min(3600);
@@ -333,17 +319,14 @@ fn rests_grow_with_failures_and_end_at_an_hour() {
 
 /// Announces to a tracker that says so, and tells when the next announce is due, in seconds.
 fn next_due_after(answer: &str) -> Option<u64> {
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(|_: &str| (ok(answer.as_bytes()), Then::Closes));
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&[URL]], 5),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(1));
-    let at = asker.heard[0].at;
-    asker.node.next_due().map(|due| due.since(at).as_secs())
+    let mut scene = Scene::with_announce(|_: &str| (ok(answer.as_bytes()), Then::Closes));
+    scene.run(1);
+    let at = scene.asker.heard[0].at;
+    scene
+        .asker
+        .node
+        .next_due()
+        .map(|due| due.since(at).as_secs())
 }
 
 #[test]
@@ -373,76 +356,33 @@ fn a_tracker_says_when_to_try_again() {
 
 #[test]
 fn who_hurries_waits_a_minute_all_the_same() {
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(keeps);
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&[URL]], 5),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(10));
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        Command::Hurry(HASH),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(300));
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        Command::Hurry(HASH),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(10));
-    let times: Vec<_> = heard(&mut asker).into_iter().map(|line| line.0).collect();
+    let mut scene = Scene::with_announce(keeps);
+    scene.run(10);
+    scene.ask(Command::Hurry(HASH));
+    scene.run(300);
+    scene.ask(Command::Hurry(HASH));
+    scene.run(10);
+    let times: Vec<_> = scene.heard().into_iter().map(|line| line.0).collect();
     assert_eq!(times, [1, 61, 311]);
 }
 
 #[test]
 fn news_is_told_once_and_only_to_who_knows_us() {
     // Complete from the start: nothing to tell.
-    let (mut world, mut asker) = world();
-    let mut script = Script::new(keeps);
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(HASH, &[&[URL]], 0),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(5));
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        Command::Complete(HASH),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(5));
-    assert_eq!(asker.heard.len(), 1);
+    let mut scene = Scene::new(keeps);
+    scene.ask(add(HASH, &[&[URL]], 0));
+    scene.run(5);
+    scene.ask(Command::Complete(HASH));
+    scene.run(5);
+    assert_eq!(scene.asker.heard.len(), 1);
     // Complete while the first announce is under way: told as soon as that is answered.
     let other = InfoHash([b'o'; 20]);
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        add(other, &[&[URL]], 5),
-    );
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        Command::Complete(other),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(5));
-    ask(
-        &mut world,
-        &mut asker,
-        &mut [&mut script],
-        Command::Complete(other),
-    );
-    world.run_for(&mut [&mut asker, &mut script], seconds(5));
-    let events: Vec<_> = heard(&mut asker).into_iter().map(|line| line.2).collect();
+    scene.ask(add(other, &[&[URL]], 5));
+    scene.ask(Command::Complete(other));
+    scene.run(5);
+    scene.ask(Command::Complete(other));
+    scene.run(5);
+    let events: Vec<_> = scene.heard().into_iter().map(|line| line.2).collect();
     let (started, completed) = (AnnounceEvent::Started, AnnounceEvent::Completed);
     assert_eq!(events, [started, started, completed]);
 }
