@@ -19,7 +19,8 @@ use crate::contacts::Contact;
 use crate::member::{Member, NEVER, Standing};
 use crate::node::Node;
 use crate::rpc::{Rpc, send};
-use crate::searches::{Outcome, Purpose};
+use crate::search::Purpose;
+use crate::searches::Outcome;
 use crate::wire::{Body, Message, Transaction};
 
 /// How many times a join begins anew before it fails.

@@ -38,7 +38,7 @@
 //! | [`identity`], [`contacts`] | ids; other nodes, each as a number of four bytes |
 //! | [`neighbours`], [`finger_table`], [`routing`] | the tables, and the next hop |
 //! | `stabilise`, `join`, `leave`, `small_ring`, `merge` | how the tables are kept |
-//! | `searches`, `answering`, `relay` | lookups, hop by hop or passed on |
+//! | `search`, `searches`, `answering`, `relay` | lookups, hop by hop or passed on |
 //! | `proximity` | fingers that are near in the net |
 //! | [`visitor`] | who asks a ring without being a member |
 //! | [`storage`] | values and their replicas |
@@ -68,6 +68,7 @@ mod relay;
 pub mod routing;
 mod rpc;
 pub mod schedules;
+mod search;
 mod searches;
 mod small_ring;
 mod stabilise;

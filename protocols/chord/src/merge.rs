@@ -15,7 +15,8 @@ use crate::contacts::Contact;
 use crate::member::{Member, NEVER, Standing};
 use crate::node::Node;
 use crate::rpc::{Rpc, send};
-use crate::searches::{Outcome, Purpose};
+use crate::search::Purpose;
+use crate::searches::Outcome;
 use crate::stabilise::Upkeep;
 use crate::wire::{Body, Page, Stand, Transaction};
 

@@ -118,13 +118,15 @@ impl Member {
             }
             Hop::Ours | Hop::Owner(_) => {
                 let found = self.find_next(route.wanted, &[], io);
+                let found = if let Body::OwnerList(around) = found {
+                    around.successors
+                } else {
+                    self.owners(&hop).into_iter().flatten().flatten().collect()
+                };
                 let result = RouteResult {
                     hops: route.hops,
                     timeouts: route.timeouts,
-                    found: match found {
-                        Body::OwnerList(around) => around.successors,
-                        _ => self.owners(&hop).into_iter().flatten().flatten().collect(),
-                    },
+                    found,
                 };
                 let body = Body::RouteResult(Box::new(result));
                 send(route.transaction, route.origin, body, io);

@@ -7,22 +7,20 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use keyspace::{Id, Limits, Lookup, Step};
+use keyspace::Id;
 use machine::{Instant, Io};
 use smallvec::SmallVec;
 
 use crate::api::{Event, Fingers, Found, LookupId, NotFound, Routing, Shared};
-use crate::contacts::{Contact, Contacts, Few};
+use crate::contacts::{Contact, Few};
 use crate::finger_table::Row;
 use crate::member::{Member, NEVER};
 use crate::node::Node;
 use crate::relay::END_TO_END;
 use crate::routing::{Hop, hop};
-use crate::rpc::{RoundTrips, Rpc};
-use crate::storage::DealingId;
-use crate::wire::{
-    Body, EXCLUDED_MAX, Exclusion, Neighbourhood, RouteResult, Transaction, Want, Wanted,
-};
+use crate::rpc::Rpc;
+use crate::search::{Purpose, Search};
+use crate::wire::{Body, Neighbourhood, RouteResult, Transaction, Want, Wanted};
 
 /// How many times a lookup that found no way begins again (spec section 3).
 const RETRIES_MAX: u8 = 3;
@@ -33,36 +31,6 @@ pub(crate) struct Searches {
     /// The earliest of their deadlines.
     pub(crate) wake: Instant,
     list: SmallVec<[Search; 1]>,
-}
-
-#[derive(Debug)]
-struct Search {
-    key: Id,
-    purpose: Purpose,
-    want: Want,
-    began: Instant,
-    /// When to begin again, after a failure.
-    again_at: Instant,
-    retries: u8,
-    rpcs: SmallVec<[Rpc; 1]>,
-    /// The question was passed on, and its answer is awaited until then.
-    routed: Option<(Transaction, Instant)>,
-    lookup: Lookup<Contact>,
-}
-
-/// What a lookup is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To set a finger.
-    Finger(Row),
-    /// The user asked for it.
-    User(LookupId),
-    /// To find our own place, through somebody of the ring.
-    Join,
-    /// To find out whether our place in somebody's ring is our own.
-    Merge,
-    /// To find the replicas of a value.
-    Deal(DealingId),
 }
 
 /// How a lookup ended.
@@ -87,133 +55,6 @@ impl Searches {
             let asked = search.rpcs.iter().map(|rpc| rpc.to);
             asked.chain(search.lookup.nodes())
         })
-    }
-}
-
-impl Purpose {
-    /// Our own tables cannot tell, so there is no use in trying again by ourselves.
-    const fn is_about_our_place(self) -> bool {
-        matches!(self, Self::Join | Self::Merge)
-    }
-
-    const fn want(self) -> Want {
-        match self {
-            Self::Finger(_) | Self::User(_) => Want::Few,
-            Self::Join | Self::Merge | Self::Deal(_) => Want::List,
-        }
-    }
-}
-
-impl Search {
-    fn new(key: Id, purpose: Purpose, want: Want, now: Instant) -> Self {
-        Self {
-            key,
-            purpose,
-            want,
-            began: now,
-            again_at: NEVER,
-            retries: 0,
-            rpcs: SmallVec::new(),
-            routed: None,
-            lookup: Lookup::new(Limits::SEQUENTIAL),
-        }
-    }
-
-    fn deadline(&self, timeout: Duration) -> Instant {
-        let waits = self.rpcs.iter().map(|rpc| rpc.deadline);
-        waits
-            .min()
-            .unwrap_or(NEVER)
-            .min(self.routed.map_or(NEVER, |(_, until)| until))
-            .min(self.again_at)
-            .min(self.began + timeout)
-    }
-
-    fn offer(&mut self, few: &Few, contacts: &Contacts) {
-        for &contact in few.iter().flatten() {
-            let distance = contacts.id(contact).distance_to(self.key);
-            self.lookup.offer(contact, distance);
-        }
-    }
-
-    /// Asks whoever is next; tells the reason if nobody is.
-    fn advance(
-        &mut self,
-        asker: u8,
-        trips: RoundTrips,
-        io: &mut Io<'_, Node>,
-    ) -> Result<(), NotFound> {
-        loop {
-            match self.lookup.step() {
-                Step::Ask(contact) => {
-                    let question = self.question(&io.shared().contacts);
-                    self.rpcs
-                        .push(Rpc::ask(contact, question, asker, trips, io));
-                }
-                Step::Wait => return Ok(()),
-                Step::Exhausted | Step::TooLong => return Err(NotFound::NoWay),
-            }
-        }
-    }
-
-    fn question(&self, contacts: &Contacts) -> Body {
-        let wanted = Wanted {
-            key: self.key,
-            want: self.want,
-        };
-        let excluded = self.lookup.excluded();
-        if excluded.is_empty() {
-            return Body::FindNext(wanted);
-        }
-        let last = &excluded[excluded.len().saturating_sub(EXCLUDED_MAX)..];
-        Body::FindNextWithout(Box::new(Exclusion {
-            wanted,
-            excluded: last.iter().map(|&contact| contacts.id(contact)).collect(),
-        }))
-    }
-
-    /// Takes the answer of the node that was asked by `rpc`; an outcome, if it is the last one.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "whatever else is said leads no further"
-    )]
-    fn heard(
-        &mut self,
-        rpc: &Rpc,
-        me: Contact,
-        body: Body,
-        contacts: &Contacts,
-    ) -> Option<Outcome> {
-        match body {
-            Body::Owner(few) if few[0].is_some() => {
-                self.lookup.answered(rpc.to);
-                return Some(Outcome::Owner(few));
-            }
-            Body::OwnerList(around) if !around.successors.is_empty() => {
-                self.lookup.answered(rpc.to);
-                return Some(Outcome::OwnerList(around));
-            }
-            Body::Next(few) => {
-                // Who does not name somebody nearer than itself leads no further.
-                let from = contacts.id(rpc.to).distance_to(self.key);
-                let mut nearer = 0;
-                for &contact in few.iter().flatten() {
-                    let distance = contacts.id(contact).distance_to(self.key);
-                    let is_nearer = distance.is_less(from) && !distance.is_zero();
-                    if is_nearer && contact != me && !self.lookup.excluded().contains(&contact) {
-                        nearer += 1;
-                        self.lookup.offer(contact, distance);
-                    }
-                }
-                if nearer > 0 {
-                    self.lookup.answered(rpc.to);
-                } else {
-                    self.lookup.useless(rpc.to);
-                }
-            }
-            _ => self.lookup.useless(rpc.to),
-        }
-        None
     }
 }
 
@@ -284,6 +125,10 @@ impl Member {
         };
         let search = &mut searches.list[at];
         if let Err(why) = search.advance(number, trips, io) {
+            let dead = search.lookup.excluded().len();
+            if dead > search.consulted && !search.purpose.is_about_our_place() {
+                return self.consult(at, io);
+            }
             if search.retries >= RETRIES_MAX || search.purpose.is_about_our_place() {
                 return self.conclude(at, Outcome::Failed(why), io);
             }
@@ -396,21 +241,31 @@ impl Member {
             return self.proceed(at, io);
         }
         if search.again_at <= now {
-            search.again_at = NEVER;
-            let (key, purpose) = (search.key, search.purpose);
-            let excluded = search.lookup.excluded().to_vec();
-            let hop = self.own_hop(key, &excluded, io);
-            if let Some(outcome) = self.own_outcome(&hop, key, purpose, io) {
-                return self.conclude(at, outcome, io);
-            }
-            if let (Hop::Next(few), Some(searches)) = (hop, &mut self.searches) {
-                searches.list[at].offer(&few, &io.shared().contacts);
-            }
-            return self.proceed(at, io);
+            return self.consult(at, io);
         }
         if was_late {
             self.proceed(at, io);
         }
+    }
+
+    /// All who were named are dead, or led nowhere: our own tables may name others.
+    fn consult(&mut self, at: usize, io: &mut Io<'_, Node>) {
+        let Some(searches) = &mut self.searches else {
+            return;
+        };
+        let search = &mut searches.list[at];
+        let (key, purpose) = (search.key, search.purpose);
+        let excluded = search.lookup.excluded().to_vec();
+        search.again_at = NEVER;
+        search.consulted = excluded.len();
+        let hop = self.own_hop(key, &excluded, io);
+        if let Some(outcome) = self.own_outcome(&hop, key, purpose, io) {
+            return self.conclude(at, outcome, io);
+        }
+        if let (Hop::Next(few), Some(searches)) = (hop, &mut self.searches) {
+            searches.list[at].offer(&few, &io.shared().contacts);
+        }
+        self.proceed(at, io);
     }
 
     /// Takes a lookup off the list and does what it was for.
@@ -566,23 +421,6 @@ impl Member {
             let deadlines = searches.list.iter().map(|search| search.deadline(timeout));
             searches.wake = deadlines.min().unwrap_or(NEVER);
         }
-    }
-}
-
-impl Search {
-    /// Gives up the questions that were not answered in time.
-    fn take_late(&mut self, now: Instant) -> SmallVec<[Contact; 2]> {
-        let mut late = SmallVec::new();
-        let lookup = &mut self.lookup;
-        self.rpcs.retain(|rpc| {
-            let is_late = rpc.deadline <= now;
-            if is_late {
-                lookup.timed_out(rpc.to);
-                late.push(rpc.to);
-            }
-            !is_late
-        });
-        late
     }
 }
 

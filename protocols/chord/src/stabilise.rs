@@ -23,7 +23,7 @@ use crate::member::{Member, NEVER, Standing};
 use crate::neighbours::Rectify;
 use crate::node::Node;
 use crate::rpc::{Rpc, send};
-use crate::searches::Purpose;
+use crate::search::Purpose;
 use crate::wire::{Body, Neighbourhood, Transaction};
 
 /// What a member is doing about its neighbours.

@@ -114,7 +114,7 @@ fn dealing() -> impl Strategy<Value = Body> {
     prop_oneof![
         record().prop_map(|record| Body::Store(Box::new(record))),
         verdict.prop_map(Body::Stored),
-        (id(), part).prop_map(|(key, part)| Body::Fetch(Fetch { key, part })),
+        (id(), part).prop_map(|(key, part)| Body::Fetch(Box::new(Fetch { key, part }))),
         holding().prop_map(|holding| Body::Fetched(Box::new(holding))),
         (arc(), id()).prop_map(|(arc, cursor)| Body::Transfer(Box::new(Stretch { arc, cursor }))),
         batch.prop_map(|(records, next)| Body::Batch(Box::new(Batch { records, next }))),

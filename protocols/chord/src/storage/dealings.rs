@@ -21,7 +21,8 @@ use crate::contacts::Contact;
 use crate::member::{Member, NEVER, Standing};
 use crate::node::Node;
 use crate::rpc::Rpc;
-use crate::searches::{Outcome, Purpose};
+use crate::search::Purpose;
+use crate::searches::Outcome;
 use crate::wire::{Body, Fetch, Holding, Part, Transaction};
 
 /// How many dealings a member has under way at a time.
@@ -106,11 +107,11 @@ impl Dealing {
         match (self.stage, &self.what) {
             (Stage::Versions, What::Get(_)) | (Stage::Value(_), _) => {
                 let part = Part::Value;
-                Some(Body::Fetch(Fetch { key, part }))
+                Some(Body::Fetch(Box::new(Fetch { key, part })))
             }
             (Stage::Versions, _) => {
                 let part = Part::Version;
-                Some(Body::Fetch(Fetch { key, part }))
+                Some(Body::Fetch(Box::new(Fetch { key, part })))
             }
             (Stage::Write(version), What::Put(_, value)) => Some(Body::Store(Box::new(Record {
                 key,

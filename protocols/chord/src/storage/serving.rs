@@ -48,7 +48,7 @@ impl Member {
         let records = self.storage_ref().map_or(&none, |storage| &storage.records);
         let answer = match &question.body {
             Body::Store(record) => Body::Stored(self.store(record, io)),
-            Body::Fetch(fetch) => Body::Fetched(Box::new(holding(records, *fetch, channel))),
+            Body::Fetch(fetch) => Body::Fetched(Box::new(holding(records, **fetch, channel))),
             Body::Compare(arc) => compared(records, **arc),
             Body::Transfer(stretch) => match channel {
                 Channel::Stream(_) => Body::Batch(Box::new(batch(records, **stretch))),

@@ -192,7 +192,7 @@ impl Member {
     fn proceed_sync(&mut self, mut sync: Sync, io: &mut Io<'_, Node>) {
         if let Some(key) = sync.keys.pop() {
             let part = Part::Value;
-            let body = Body::Fetch(Fetch { key, part });
+            let body = Body::Fetch(Box::new(Fetch { key, part }));
             sync.rpc = Rpc::ask(sync.with, body, self.number, self.trips, io);
             sync.asked = Asked::Key(key);
             self.storage().sync = Some(sync);
@@ -289,7 +289,7 @@ impl Member {
             Holding::Value(version, value) => (version, Some(value)),
             Holding::Long(..) => {
                 let part = Part::Value;
-                sync.rpc = self.ask_long(sync.with, Body::Fetch(Fetch { key, part }), io);
+                sync.rpc = self.ask_long(sync.with, Body::Fetch(Box::new(Fetch { key, part })), io);
                 return;
             }
         };
@@ -346,7 +346,7 @@ impl Member {
             Asked::Arc(arc) => Some(Body::Compare(Box::new(arc))),
             Asked::Key(key) => {
                 let part = Part::Value;
-                Some(Body::Fetch(Fetch { key, part }))
+                Some(Body::Fetch(Box::new(Fetch { key, part })))
             }
             Asked::Stretch(_) => None,
         };

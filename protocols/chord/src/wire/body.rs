@@ -69,7 +69,7 @@ pub enum Body {
     Stored(Verdict),
 
     /// What have you of this key?
-    Fetch(Fetch),
+    Fetch(Box<Fetch>),
     /// This.
     Fetched(Box<Holding>),
 

@@ -63,42 +63,28 @@ impl Body {
     }
 
     /// Appends its bytes.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is about values, or empty, is sorted by the last arm"
+    )]
     pub(super) fn encode(&self, contacts: &Contacts, out: &mut Vec<u8>) {
         match self {
-            Self::Ping
-            | Self::AskList
-            | Self::AskNeighbours
-            | Self::Notified
-            | Self::AskFingers => {}
             Self::Pong(contact) | Self::Notify(contact) => {
-                encode_reference(*contact, contacts, out)
+                encode_reference(*contact, contacts, out);
             }
-            Self::FindNext(wanted) => {
-                encode_wanted(wanted, out);
-                0u8.encode(out);
-            }
-            Self::FindNextWithout(exclusion) => {
-                encode_wanted(&exclusion.wanted, out);
-                count(exclusion.excluded.len()).encode(out);
-                for id in &exclusion.excluded {
-                    id.to_bytes().encode(out);
-                }
-            }
-            Self::Owner(few) => {
-                OWNER.encode(out);
-                0u8.encode(out);
-                encode_few(few, contacts, out);
-            }
-            Self::Next(few) => {
-                NEXT.encode(out);
-                encode_few(few, contacts, out);
-            }
-            Self::OwnerList(around) => {
-                OWNER.encode(out);
-                encode_neighbourhood(around, LIST_FLAG, contacts, out);
-            }
+            Self::FindNext(_)
+            | Self::FindNextWithout(_)
+            | Self::Owner(_)
+            | Self::OwnerList(_)
+            | Self::Next(_)
+            | Self::Route(_) => encode_lookup(self, contacts, out),
             Self::Neighbours(around) => encode_neighbourhood(around, 0, contacts, out),
             Self::Successors(list) | Self::Fingers(list) => encode_list(list, contacts, out),
+            Self::RouteResult(result) => {
+                encode_list(&result.found, contacts, out);
+                result.hops.encode(out);
+                result.timeouts.encode(out);
+            }
             Self::SmallRing(page) | Self::SmallRingAnswer(page) => {
                 let op = match page.stand {
                     Stand::Here => 0u8,
@@ -118,28 +104,7 @@ impl Body {
                 offer.arc.from.to_bytes().encode(out);
                 offer.digest.encode(out);
             }
-            Self::Left | Self::Routed => {}
-            Self::Route(route) => {
-                encode_wanted(&route.wanted, out);
-                encode_reference(route.origin, contacts, out);
-                route.transaction.0.encode(out);
-                route.hops.encode(out);
-                route.timeouts.encode(out);
-            }
-            Self::RouteResult(result) => {
-                encode_list(&result.found, contacts, out);
-                result.hops.encode(out);
-                result.timeouts.encode(out);
-            }
-            Self::Store(_)
-            | Self::Stored(_)
-            | Self::Fetch(_)
-            | Self::Fetched(_)
-            | Self::Transfer(_)
-            | Self::Batch(_)
-            | Self::Compare(_)
-            | Self::Digests(_)
-            | Self::Listing(_) => records::encode(self, out),
+            values_or_empty => records::encode(values_or_empty, out),
         }
     }
 
@@ -211,6 +176,48 @@ fn encode_reference(contact: Contact, contacts: &Contacts, out: &mut Vec<u8>) {
     reference.id.to_bytes().encode(out);
     encode_endpoint(reference.endpoint, out);
     reference.incarnation.encode(out);
+}
+
+/// What is asked and answered on the way to a key.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "its caller sorts: only lookups come here"
+)]
+fn encode_lookup(body: &Body, contacts: &Contacts, out: &mut Vec<u8>) {
+    match body {
+        Body::FindNext(wanted) => {
+            encode_wanted(wanted, out);
+            0u8.encode(out);
+        }
+        Body::FindNextWithout(exclusion) => {
+            encode_wanted(&exclusion.wanted, out);
+            count(exclusion.excluded.len()).encode(out);
+            for id in &exclusion.excluded {
+                id.to_bytes().encode(out);
+            }
+        }
+        Body::Owner(few) => {
+            OWNER.encode(out);
+            0u8.encode(out);
+            encode_few(few, contacts, out);
+        }
+        Body::OwnerList(around) => {
+            OWNER.encode(out);
+            encode_neighbourhood(around, LIST_FLAG, contacts, out);
+        }
+        Body::Next(few) => {
+            NEXT.encode(out);
+            encode_few(few, contacts, out);
+        }
+        Body::Route(route) => {
+            encode_wanted(&route.wanted, out);
+            encode_reference(route.origin, contacts, out);
+            route.transaction.0.encode(out);
+            route.hops.encode(out);
+            route.timeouts.encode(out);
+        }
+        _ => {}
+    }
 }
 
 fn encode_wanted(wanted: &Wanted, out: &mut Vec<u8>) {

@@ -118,7 +118,7 @@ pub(super) fn decode(
                 0 => Part::Version,
                 _ => Part::Value,
             };
-            Body::Fetch(Fetch { key, part })
+            Body::Fetch(Box::new(Fetch { key, part }))
         }
         (17, true) => Body::Fetched(Box::new(decode_holding(reader)?)),
         (18, false) => {
