@@ -29,7 +29,9 @@ mod url;
 
 pub use body::{Body, Framing};
 pub use gzip::{decode_content, gunzip};
-pub use head::{HEAD_MAX, RequestHead, ResponseHead, Version, take_head};
+pub use head::{
+    HEAD_MAX, Head, RequestHead, RequestLine, ResponseHead, StatusLine, Version, take_head,
+};
 pub use headers::{HEADERS_MAX, Headers};
 pub use query::{QueryPairs, percent_decode, percent_encode, query_pairs};
 pub use url::{Scheme, Url};

@@ -9,6 +9,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::ops::Deref;
 
 /// How long a head may be, in bytes. Announces are well below 1 KiB; a scrape of the 74 torrents
 /// that fit a UDP tracker's packet is some 5 KiB; common servers allow 8 KiB.
@@ -37,39 +38,92 @@ pub enum Version {
     Http11,
 }
 
-/// The head of a request.
+/// What stands before a body: a start line and headers. What the start line says is read as if it
+/// stood here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestHead {
-    /// `GET`, mostly.
-    pub method: String,
-    /// Path and query, as sent: still percent-encoded.
-    pub target: String,
-    /// The version the client speaks.
+pub struct Head<Start> {
+    /// The start line, but for the version.
+    pub start: Start,
+    /// The version that the sender speaks.
     pub version: Version,
     /// The header lines.
     pub headers: Headers,
 }
 
+/// The head of a request.
+pub type RequestHead = Head<RequestLine>;
+
 /// The head of a response.
+pub type ResponseHead = Head<StatusLine>;
+
+/// How a request starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResponseHead {
-    /// The version the server speaks.
-    pub version: Version,
+pub struct RequestLine {
+    /// `GET`, mostly.
+    pub method: String,
+    /// Path and query, as sent: still percent-encoded.
+    pub target: String,
+}
+
+/// How a response starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusLine {
     /// 200 if all is well.
     pub status: u16,
     /// The status in words, for people; may be empty.
     pub reason: String,
-    /// The header lines.
-    pub headers: Headers,
+}
+
+/// A start line: the first line of a head, version and all.
+trait StartLine: Sized {
+    /// What errors call it.
+    const NAME: &'static str;
+
+    /// Reads the line without its end; says what was expected instead.
+    fn parse(line: &[u8]) -> Result<(Self, Version), &'static str>;
+
+    /// Writes the line without its end.
+    fn encode(&self, version: Version, out: &mut Vec<u8>);
 }
 
 impl RequestHead {
     /// Starts a request of version 1.1 without headers.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Self::of(RequestLine { method, target })
+    }
+
+    /// Reads a head, with the blank line that ends it and nothing behind.
+    ///
+    /// # Errors
+    /// [`Malformed`], also beyond [`HEAD_MAX`] and [`HEADERS_MAX`](super::HEADERS_MAX).
+    pub fn parse(head: &[u8]) -> Result<Self, Malformed> {
+        read(head)
+    }
+}
+
+impl ResponseHead {
+    /// Starts a response of version 1.1 without headers.
+    #[must_use]
+    pub fn new(status: u16, reason: &str) -> Self {
+        let reason = reason.to_owned();
+        Self::of(StatusLine { status, reason })
+    }
+
+    /// Reads a head, with the blank line that ends it and nothing behind.
+    ///
+    /// # Errors
+    /// [`Malformed`], also beyond [`HEAD_MAX`] and [`HEADERS_MAX`](super::HEADERS_MAX).
+    pub fn parse(head: &[u8]) -> Result<Self, Malformed> {
+        read(head)
+    }
+}
+
+impl<Start> Head<Start> {
+    const fn of(start: Start) -> Self {
         Self {
-            method: method.to_owned(),
-            target: target.to_owned(),
+            start,
             version: Version::Http11,
             headers: Headers::new(),
         }
@@ -82,36 +136,57 @@ impl RequestHead {
         self
     }
 
-    /// Reads a head, with the blank line that ends it and nothing behind.
-    ///
-    /// # Errors
-    /// [`Malformed`], also beyond [`HEAD_MAX`] and [`HEADERS_MAX`](super::HEADERS_MAX).
-    pub fn parse(head: &[u8]) -> Result<Self, Malformed> {
-        let mut lines = Lines::new(head)?;
-        let (start, line) = lines.next_line("request line")?;
-        let invalid = |expected| Malformed::invalid("request line", start, expected);
-        let mut words = line.split(|byte| *byte == b' ');
-        let (Some(method), Some(target), Some(version), None) =
-            (words.next(), words.next(), words.next(), words.next())
-        else {
-            return Err(invalid("a method, a target and a version"));
-        };
-        let version = Version::parse(version).ok_or(invalid("the version HTTP/1.0 or HTTP/1.1"))?;
-        let is_method = !method.is_empty() && method.iter().all(|byte| is_token(*byte));
-        let method = core::str::from_utf8(method).ok().filter(|_| is_method);
-        let target = core::str::from_utf8(target)
-            .ok()
-            .filter(|target| !target.is_empty() && !target.bytes().any(|b| b.is_ascii_control()));
-        Ok(Self {
-            method: method.ok_or(invalid("a method of letters"))?.to_owned(),
-            target: target
-                .ok_or(invalid("a target of visible characters"))?
-                .to_owned(),
-            version,
-            headers: lines.headers()?,
-        })
+    /// Tells whether the sender leaves the connection open for another request.
+    #[must_use]
+    pub fn keeps_alive(&self) -> bool {
+        match self.version {
+            Version::Http10 => self.headers.has_token("Connection", "keep-alive"),
+            Version::Http11 => !self.headers.has_token("Connection", "close"),
+        }
     }
+}
 
+impl<Start> Deref for Head<Start> {
+    type Target = Start;
+
+    fn deref(&self) -> &Start {
+        &self.start
+    }
+}
+
+// For each kind by itself, since who may write a start line is nobody's business but ours.
+impl Encode for RequestHead {
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode(self, out);
+    }
+}
+
+impl Encode for ResponseHead {
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode(self, out);
+    }
+}
+
+fn read<Start: StartLine>(head: &[u8]) -> Result<Head<Start>, Malformed> {
+    let mut lines = Lines::new(head)?;
+    let (at, line) = lines.next_line(Start::NAME)?;
+    let invalid = |expected| Malformed::invalid(Start::NAME, at, expected);
+    let (start, version) = Start::parse(line).map_err(invalid)?;
+    Ok(Head {
+        start,
+        version,
+        headers: lines.headers()?,
+    })
+}
+
+fn encode(head: &Head<impl StartLine>, out: &mut Vec<u8>) {
+    head.start.encode(head.version, out);
+    out.extend_from_slice(b"\r\n");
+    head.headers.encode(out);
+    out.extend_from_slice(b"\r\n");
+}
+
+impl RequestLine {
     /// Gives the target up to the question mark.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -125,65 +200,32 @@ impl RequestHead {
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
-
-    /// Tells whether the client leaves the connection open for another request.
-    #[must_use]
-    pub fn keeps_alive(&self) -> bool {
-        keeps_alive(self.version, &self.headers)
-    }
 }
 
-impl ResponseHead {
-    /// Starts a response of version 1.1 without headers.
-    #[must_use]
-    pub fn new(status: u16, reason: &str) -> Self {
-        Self {
-            version: Version::Http11,
-            status,
-            reason: reason.to_owned(),
-            headers: Headers::new(),
-        }
+impl StartLine for RequestLine {
+    const NAME: &'static str = "request line";
+
+    fn parse(line: &[u8]) -> Result<(Self, Version), &'static str> {
+        let mut words = line.split(|byte| *byte == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err("a method, a target and a version");
+        };
+        let version = Version::parse(version).ok_or(Version::EXPECTED)?;
+        let is_method = !method.is_empty() && method.iter().all(|byte| is_token(*byte));
+        let method = core::str::from_utf8(method).ok().filter(|_| is_method);
+        let target = core::str::from_utf8(target)
+            .ok()
+            .filter(|target| !target.is_empty() && !target.bytes().any(|b| b.is_ascii_control()));
+        let line = Self {
+            method: method.ok_or("a method of letters")?.to_owned(),
+            target: target.ok_or("a target of visible characters")?.to_owned(),
+        };
+        Ok((line, version))
     }
 
-    /// Adds a header.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.push(name, value);
-        self
-    }
-
-    /// Reads a head, with the blank line that ends it and nothing behind.
-    ///
-    /// # Errors
-    /// [`Malformed`], also beyond [`HEAD_MAX`] and [`HEADERS_MAX`](super::HEADERS_MAX).
-    pub fn parse(head: &[u8]) -> Result<Self, Malformed> {
-        let mut lines = Lines::new(head)?;
-        let (start, line) = lines.next_line("status line")?;
-        let invalid = |expected| Malformed::invalid("status line", start, expected);
-        let mut words = line.splitn(3, |byte| *byte == b' ');
-        let version = words.next().and_then(Version::parse);
-        let status = words.next().and_then(parse_status);
-        let reason = String::from_utf8_lossy(words.next().unwrap_or_default());
-        Ok(Self {
-            version: version.ok_or(invalid("the version HTTP/1.0 or HTTP/1.1"))?,
-            status: status.ok_or(invalid("a status of three digits"))?,
-            reason: reason
-                .chars()
-                .filter(|character| !character.is_control())
-                .collect(),
-            headers: lines.headers()?,
-        })
-    }
-
-    /// Tells whether the server leaves the connection open for another request.
-    #[must_use]
-    pub fn keeps_alive(&self) -> bool {
-        keeps_alive(self.version, &self.headers)
-    }
-}
-
-impl Encode for RequestHead {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, version: Version, out: &mut Vec<u8>) {
         push_token(out, &self.method);
         out.push(b' ');
         // What may not stand in a target as it is can stand there percent-encoded.
@@ -195,16 +237,31 @@ impl Encode for RequestHead {
             }
         }
         out.push(b' ');
-        out.extend_from_slice(self.version.name());
-        out.extend_from_slice(b"\r\n");
-        self.headers.encode(out);
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(version.name());
     }
 }
 
-impl Encode for ResponseHead {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.version.name());
+impl StartLine for StatusLine {
+    const NAME: &'static str = "status line";
+
+    fn parse(line: &[u8]) -> Result<(Self, Version), &'static str> {
+        let mut words = line.splitn(3, |byte| *byte == b' ');
+        let version = words.next().and_then(Version::parse);
+        let status = words.next().and_then(parse_status);
+        let reason = String::from_utf8_lossy(words.next().unwrap_or_default());
+        let version = version.ok_or(Version::EXPECTED)?;
+        let line = Self {
+            status: status.ok_or("a status of three digits")?,
+            reason: reason
+                .chars()
+                .filter(|character| !character.is_control())
+                .collect(),
+        };
+        Ok((line, version))
+    }
+
+    fn encode(&self, version: Version, out: &mut Vec<u8>) {
+        out.extend_from_slice(version.name());
         out.push(b' ');
         let status = self.status.min(999);
         for unit in [100, 10, 1] {
@@ -212,13 +269,13 @@ impl Encode for ResponseHead {
         }
         out.push(b' ');
         out.extend(self.reason.bytes().filter(|byte| !byte.is_ascii_control()));
-        out.extend_from_slice(b"\r\n");
-        self.headers.encode(out);
-        out.extend_from_slice(b"\r\n");
     }
 }
 
 impl Version {
+    /// What errors name where another one stands.
+    const EXPECTED: &'static str = "the version HTTP/1.0 or HTTP/1.1";
+
     fn parse(word: &[u8]) -> Option<Self> {
         match word {
             b"HTTP/1.0" => Some(Self::Http10),
@@ -232,13 +289,6 @@ impl Version {
             Self::Http10 => b"HTTP/1.0",
             Self::Http11 => b"HTTP/1.1",
         }
-    }
-}
-
-fn keeps_alive(version: Version, headers: &Headers) -> bool {
-    match version {
-        Version::Http10 => headers.has_token("Connection", "keep-alive"),
-        Version::Http11 => !headers.has_token("Connection", "close"),
     }
 }
 
