@@ -1,15 +1,15 @@
 //! Who is where.
 //!
 //! Most nodes of a large world stand in a row: the so-many-eth node at the so-many-eth
-//! [`endpoint`]. For them the way from an endpoint to a node and back is a subtraction. A table of
-//! a million endpoints would cost a missed cache line for each datagram, and more memory than the
-//! rest of the engine.
+//! [`endpoint`]. For them the way from an endpoint to a node and back is a subtraction. Those that
+//! stand at such endpoints in another order are found in two tables of numbers, which cost 8 bytes
+//! a node and a missed cache line for each datagram; all others by hashing.
 
 use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Range;
 
 use hashbrown::HashMap;
-use machine::{Endpoint, ListenerId};
+use machine::{Endpoint, ListenerId, prefetch};
 
 use crate::engine::event::{Listening, NodeId};
 
@@ -17,11 +17,12 @@ use crate::engine::event::{Listening, NodeId};
 #[derive(Debug)]
 pub(crate) struct Directory {
     row: Row,
-    /// Who listens at endpoints outside of the row.
+    numbered: Numbered,
+    /// Who listens at all other endpoints.
     listening: Index<Endpoint, Listening>,
     /// Some node that has the address: if the port is another's, or nobody's, it refuses.
     addresses: Index<IpAddr, NodeId>,
-    /// Where the nodes are that do not stand in the row.
+    /// Where the nodes are that have several endpoints, or one without a number.
     places: Index<NodeId, Vec<Endpoint>>,
 }
 
@@ -34,6 +35,15 @@ struct Row {
     number: u32,
     /// How many there are.
     len: u32,
+}
+
+/// Nodes at numbered endpoints in any order.
+#[derive(Debug, Default)]
+struct Numbered {
+    /// One more than the node, by the number of its endpoint; 0 if there is none.
+    nodes: Vec<u32>,
+    /// One more than the number of its endpoint, by node; 0 if it has none.
+    numbers: Vec<u32>,
 }
 
 /// An endpoint for the so-many-eth node: an address of 10.0.0.0/8 (RFC 1918), which has room for
@@ -61,31 +71,59 @@ fn number_of(address: [u8; 16]) -> Option<u32> {
 }
 
 impl Row {
-    /// The node at an address.
+    /// The node at a number.
     #[inline]
-    fn node_at(self, address: [u8; 16]) -> Option<NodeId> {
-        let place = number_of(address)?.wrapping_sub(self.number);
-        (place < self.len).then(|| NodeId(self.node + place))
+    const fn node_at(self, number: u32) -> Option<NodeId> {
+        let place = number.wrapping_sub(self.number);
+        if place < self.len {
+            Some(NodeId(self.node + place))
+        } else {
+            None
+        }
     }
 
-    /// The endpoint of a node.
-    fn endpoint(self, node: NodeId) -> Option<Endpoint> {
+    /// The number of a node's endpoint.
+    #[inline]
+    const fn number_of(self, node: NodeId) -> Option<u32> {
         let place = node.0.wrapping_sub(self.node);
-        (place < self.len).then(|| endpoint(self.number + place))
+        if place < self.len {
+            Some(self.number + place)
+        } else {
+            None
+        }
     }
 
     /// Appends a node, if it is the next one at the next place.
-    fn append(&mut self, node: NodeId, at: &[Endpoint]) -> bool {
-        let &[at] = at else { return false };
-        let Some(number) = number_of(at.octets()).filter(|_| at.port() == PORT) else {
-            return false;
-        };
+    const fn append(&mut self, node: NodeId, number: u32) -> bool {
         if self.len == 0 {
             (self.node, self.number) = (node.0, number);
         }
         let fits = node.0 == self.node + self.len && number == self.number + self.len;
-        self.len += u32::from(fits);
+        self.len += fits as u32;
         fits
+    }
+}
+
+impl Numbered {
+    fn insert(&mut self, node: NodeId, number: u32) {
+        let put = |table: &mut Vec<u32>, at: u32, value: u32| {
+            let at = at as usize;
+            if table.len() <= at {
+                table.resize((at + 1).next_power_of_two(), 0);
+            }
+            table[at] = value;
+        };
+        put(&mut self.nodes, number, node.0 + 1);
+        put(&mut self.numbers, node.0, number + 1);
+    }
+
+    fn node_at(&self, number: u32) -> Option<NodeId> {
+        let node = self.nodes.get(number as usize)?.checked_sub(1);
+        node.map(NodeId)
+    }
+
+    fn number_of(&self, node: NodeId) -> Option<u32> {
+        self.numbers.get(node.index())?.checked_sub(1)
     }
 }
 
@@ -93,6 +131,7 @@ impl Directory {
     pub(crate) fn new() -> Self {
         Self {
             row: Row::default(),
+            numbered: Numbered::default(),
             listening: Index::default(),
             addresses: Index::default(),
             places: Index::default(),
@@ -110,7 +149,13 @@ impl Directory {
                 "two nodes at {endpoint}"
             );
         }
-        if self.row.append(node, &at) {
+        if let &[one] = at.as_slice()
+            && one.port() == PORT
+            && let Some(number) = number_of(one.octets())
+        {
+            if !self.row.append(node, number) {
+                self.numbered.insert(node, number);
+            }
             return;
         }
         for (listener, &endpoint) in (0..).zip(&at) {
@@ -127,7 +172,7 @@ impl Directory {
     /// Who listens at an endpoint.
     #[inline]
     pub(crate) fn listening(&self, at: Endpoint) -> Option<Listening> {
-        match self.row.node_at(at.octets()) {
+        match self.numbered_at(at) {
             Some(node) if at.port() == PORT => Some(Listening {
                 node,
                 listener: ListenerId(0),
@@ -140,15 +185,25 @@ impl Directory {
     pub(crate) fn host(&self, at: Endpoint) -> Option<NodeId> {
         let listening = self.listening(at).map(|listening| listening.node);
         listening
-            .or_else(|| self.row.node_at(at.octets()))
+            .or_else(|| self.numbered_at(at))
             .or_else(|| self.addresses.get(&at.ip()).copied())
     }
 
     /// The first endpoint of a node.
     #[inline]
     pub(crate) fn endpoint(&self, node: NodeId) -> Endpoint {
-        let in_row = self.row.endpoint(node);
-        in_row.unwrap_or_else(|| self.places[&node][0])
+        match self.number_of(node) {
+            Some(number) => endpoint(number),
+            None => self.places[&node][0],
+        }
+    }
+
+    /// Asks for what [`endpoint`](Self::endpoint) will need.
+    #[inline]
+    pub(crate) fn expect(&self, node: NodeId) {
+        if let Some(number) = self.numbered.numbers.get(node.index()) {
+            prefetch(number);
+        }
     }
 
     /// The endpoint from which a node speaks to another: of the same family, if it has one.
@@ -163,7 +218,23 @@ impl Directory {
     /// Whether a node speaks to all from one endpoint.
     #[inline]
     pub(crate) fn has_one(&self, node: NodeId) -> bool {
-        node.0.wrapping_sub(self.row.node) < self.row.len || self.places[&node].len() == 1
+        self.places.is_empty() || self.places.get(&node).is_none_or(|at| at.len() == 1)
+    }
+
+    /// The node at the address of a numbered endpoint.
+    #[inline]
+    fn numbered_at(&self, at: Endpoint) -> Option<NodeId> {
+        let number = number_of(at.octets())?;
+        self.row
+            .node_at(number)
+            .or_else(|| self.numbered.node_at(number))
+    }
+
+    #[inline]
+    fn number_of(&self, node: NodeId) -> Option<u32> {
+        self.row
+            .number_of(node)
+            .or_else(|| self.numbered.number_of(node))
     }
 }
 
@@ -200,6 +271,8 @@ mod tests {
             vec![endpoint(6)],
             vec![elsewhere, sixth],
             vec![endpoint(7)],
+            vec![endpoint(100)],
+            vec![endpoint(9)],
         ];
         for (node, at) in (0..).map(NodeId).zip(&places) {
             directory.add(node, at.clone());

@@ -50,6 +50,7 @@ impl<P: Protocol> Work<'_, P> {
                 && let Some(cell) = self.shard.cells.get(self.world.place_of(later.at))
             {
                 prefetch(cell);
+                self.world.directory.expect(later.from);
             }
             if let Some(soon) = self.shard.inbox.ahead(CONTENT_AHEAD)
                 && let Some(cell) = self.shard.cells.get(self.world.place_of(soon.at))
