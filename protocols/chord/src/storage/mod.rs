@@ -16,7 +16,7 @@
 mod dealings;
 pub mod records;
 mod serving;
-mod streams;
+pub(crate) mod streams;
 mod sync;
 
 use alloc::collections::{BTreeMap, VecDeque};

@@ -12,6 +12,7 @@ use machine::{ConnId, Endpoint, Io, StreamInput, Target};
 use wire::{Malformed, Problem, StreamBuffer};
 
 use super::VALUE_MAX;
+use crate::api::Shared;
 use crate::contacts::{Contact, Contacts};
 use crate::member::Member;
 use crate::node::Node;
@@ -54,7 +55,7 @@ impl Channel {
                     to: question.to,
                     body,
                 };
-                io.send_bytes(conn, framed(&message, io));
+                io.send_bytes(conn, framed(&message, io.shared()));
             }
         }
     }
@@ -72,7 +73,7 @@ impl Member {
             body,
         };
         let conn = io.connect(Target::Endpoint(endpoint));
-        io.send_bytes(conn, framed(&message, io));
+        io.send_bytes(conn, framed(&message, io.shared()));
         let link = Link {
             transaction: rpc.transaction,
             buffer: StreamBuffer::new(),
@@ -199,16 +200,16 @@ impl Node {
 }
 
 /// A message with its length before it.
-fn framed(message: &Message, io: &Io<'_, Node>) -> Bytes {
+pub(crate) fn framed(message: &Message, shared: &Shared) -> Bytes {
     let mut bytes = Vec::from([0; 4]);
-    machine::Wire::encode(message, io.shared(), &mut bytes);
+    machine::Wire::encode(message, shared, &mut bytes);
     let len = u32::try_from(bytes.len() - 4).unwrap_or(u32::MAX);
     bytes[..4].copy_from_slice(&len.to_be_bytes());
     Bytes::from(bytes)
 }
 
 /// The next whole frame, if it has come.
-fn take_frame(buffer: &mut StreamBuffer) -> Result<Option<Message>, Malformed> {
+pub(crate) fn take_frame(buffer: &mut StreamBuffer) -> Result<Option<Message>, Malformed> {
     let Some(len) = buffer.peek_array().map(u32::from_be_bytes) else {
         return Ok(None);
     };

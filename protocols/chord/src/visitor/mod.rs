@@ -1,31 +1,38 @@
 //! Somebody outside who asks a ring through one of its nodes.
 //!
 //! Who only wants to look a key up, or to see the ring, need not join it. A visitor knows one
-//! address, its *door*; it speaks the members' own messages, asks one question at a time, and tells
-//! what it sees on the way:
+//! address, its *door*; it speaks the members' own messages, does one thing at a time, and tells what
+//! it sees on the way:
 //!
 //! ```text
-//!  greet the door ──▶ lookup: ask who is nearer, hop by hop ──▶ ask whether the owner lives
+//!  greet the door ──▶ lookup: ask who is nearer, hop by hop ──▶ ask the owner who is around it
+//!                ├──▶ put, get, delete: look the key up, then deal with a majority of its replicas
 //!                └──▶ walk: ask each node for its neighbours, till we are back at the first
 //! ```
 //!
 //! Nobody asks a visitor anything, and what is said without having been asked is dropped.
 
+mod questions;
 mod search;
+mod values;
 mod walk;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
 use keyspace::Id;
 use machine::{Endpoint, Input, Instant, Io, Protocol};
 
 use crate::api::Shared;
 use crate::contacts::{Contact, Reference};
-use crate::rpc::RoundTrips;
-use crate::wire::{Body, Error, Message, Transaction};
+use crate::storage::VALUE_MAX;
+use crate::storage::records::Version;
+use crate::wire::{Body, Error, Message};
+use questions::{Ask, By, Questions, Reply, Whom};
 use search::Search;
+use values::{Values, What};
 use walk::Walk;
 
 pub use walk::WALK_MAX;
@@ -34,18 +41,25 @@ pub use walk::WALK_MAX;
 #[derive(Debug)]
 pub struct Visitor {
     door: Endpoint,
-    trips: RoundTrips,
     errand: Option<Errand>,
-    question: Option<Question>,
+    questions: Questions,
+    /// When to go on, after a pause.
+    again_at: Option<Instant>,
 }
 
 /// What a visitor can be asked for, one thing at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Find out who owns a key, and by which way.
     Lookup(Id),
     /// Go round the ring.
     Walk,
+    /// Keep a value under a key, in place of what is there.
+    Put(Id, Bytes),
+    /// Find the value of a key.
+    Get(Id),
+    /// Delete the value of a key.
+    Delete(Id),
 }
 
 /// What a visitor tells.
@@ -59,6 +73,10 @@ pub enum Event {
     Visited(Visited),
     /// A walk ended.
     Walked(Walked),
+    /// A value was put or deleted: a majority of its replicas know.
+    Stored(Stored),
+    /// What a majority of the replicas know of a key.
+    Got(Got),
     /// What was asked for cannot be had.
     Failed(Failure),
 }
@@ -86,6 +104,8 @@ pub enum Row {
     Finger(u32),
     /// The successor at this position of the list, from 1; 0 if the position is not known.
     Successor(u8),
+    /// The one after it has it as its predecessor; the others did not know it yet.
+    Predecessor,
     /// The node named itself.
     Itself,
 }
@@ -142,6 +162,30 @@ pub enum WalkEnd {
     TooLong,
 }
 
+/// A value that was put or deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its key.
+    pub key: Id,
+    /// The version that it has now.
+    pub version: Version,
+    /// How many replicas know.
+    pub copies: usize,
+    /// How many there are.
+    pub replicas: usize,
+}
+
+/// What was found under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Got {
+    /// The key.
+    pub key: Id,
+    /// The version.
+    pub version: Version,
+    /// The value; none, if it was deleted or never put.
+    pub value: Option<Bytes>,
+}
+
 /// Why a visitor cannot do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -157,6 +201,12 @@ pub enum Failure {
     /// It took longer than [`Config::lookup_timeout`](crate::Config::lookup_timeout).
     #[error("no owner was found within {} s", .0.as_secs())]
     TooLate(Duration),
+    /// Too few of the key's replicas could be reached; what was written may yet be found.
+    #[error("no majority of the replicas answers")]
+    NoMajority,
+    /// A value may have 1 MiB.
+    #[error("the value has {0} bytes, and may have {VALUE_MAX}")]
+    TooLong(usize),
     /// Something else was asked for, and is not done yet.
     #[error("one thing at a time: the last one is not done yet")]
     Busy,
@@ -168,45 +218,15 @@ enum Errand {
     Greet(Command),
     Lookup(Box<Search>),
     Walk(Walk),
-}
-
-/// What was asked, and waits for its answer.
-#[derive(Debug)]
-struct Question {
-    transaction: Transaction,
-    to: Endpoint,
-    prefix: u64,
-    body: Body,
-    sent: Instant,
-    deadline: Instant,
-    attempts: u8,
-}
-
-/// Whom to ask what.
-#[derive(Debug)]
-struct Ask {
-    whom: Whom,
-    body: Body,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Whom {
-    /// Whoever is behind the door.
-    Door,
-    Node(Contact),
-}
-
-/// What came of a question.
-#[derive(Debug)]
-enum Reply {
-    Came { body: Body, took: Duration },
-    Missing,
+    Values(Box<Values>),
 }
 
 /// What follows from a reply.
 #[derive(Debug)]
 enum Next {
-    Ask(Ask),
+    Ask(Vec<Ask>),
+    Wait,
+    Pause(Duration),
     Done(Event),
 }
 
@@ -216,9 +236,9 @@ impl Visitor {
     pub fn new(door: Endpoint) -> Self {
         Self {
             door,
-            trips: RoundTrips::default(),
             errand: None,
-            question: None,
+            questions: Questions::default(),
+            again_at: None,
         }
     }
 
@@ -226,61 +246,30 @@ impl Visitor {
         if self.errand.is_some() {
             return io.emit(Event::Failed(Failure::Busy));
         }
+        if let Command::Put(_, value) = &command
+            && value.len() > VALUE_MAX
+        {
+            return io.emit(Event::Failed(Failure::TooLong(value.len())));
+        }
         self.errand = Some(Errand::Greet(command));
         let greeting = Ask {
-            whom: Whom::Door,
+            whom: Whom::Door(self.door),
             body: Body::Ping,
+            by: By::Datagram,
         };
-        self.ask(greeting, io);
-    }
-
-    fn ask(&mut self, ask: Ask, io: &mut Io<'_, Self>) {
-        let (to, prefix) = match ask.whom {
-            Whom::Door => (self.door, 0),
-            Whom::Node(contact) => {
-                let reference = io.shared().contacts.reference(contact);
-                (reference.endpoint, reference.id.prefix())
-            }
-        };
-        let question = Question {
-            transaction: Transaction(io.rng().next_u64()),
-            to,
-            prefix,
-            body: ask.body,
-            sent: io.now(),
-            deadline: io.now() + self.trips.patience(&io.shared().config),
-            attempts: 1,
-        };
-        question.send(io);
-        self.question = Some(question);
-    }
-
-    fn message(&mut self, message: Message, io: &mut Io<'_, Self>) {
-        let is_ours = |question: &mut Question| {
-            message.body.is_answer() && question.transaction == message.transaction
-        };
-        let Some(question) = self.question.take_if(is_ours) else {
-            return tracing::debug!("a datagram that nobody asked for");
-        };
-        let took = io.now().since(question.sent);
-        // Of a repeated question it is not known which copy was answered (Karn's rule).
-        self.trips.learn((question.attempts == 1).then_some(took));
-        let body = message.body;
-        self.proceed(Reply::Came { body, took }, io);
+        self.questions.ask(greeting, io);
     }
 
     fn wake_up(&mut self, io: &mut Io<'_, Self>) {
-        let now = io.now();
-        let Some(question) = self.question.as_mut().filter(|it| it.deadline <= now) else {
-            return;
-        };
-        if question.attempts >= io.shared().config.attempts {
-            self.question = None;
-            return self.proceed(Reply::Missing, io);
+        while let Some(reply) = self.questions.give_up_late(io) {
+            self.proceed(reply, io);
         }
-        question.attempts += 1;
-        question.deadline = now + self.trips.patience(&io.shared().config);
-        question.send(io);
+        if self.again_at.take_if(|at| *at <= io.now()).is_some()
+            && let Some(Errand::Values(values)) = &mut self.errand
+        {
+            let next = values.rested(io);
+            self.go_on(next, io);
+        }
     }
 
     /// Takes the errand a step further.
@@ -288,14 +277,25 @@ impl Visitor {
         let next = match &mut self.errand {
             None => return,
             Some(Errand::Greet(command)) => {
-                let command = *command;
+                let command = command.clone();
                 self.greeted(command, &reply, io)
             }
             Some(Errand::Lookup(search)) => search.proceed(reply, io),
             Some(Errand::Walk(walk)) => walk.proceed(reply, io),
+            Some(Errand::Values(values)) => values.proceed(reply, io),
         };
+        self.go_on(next, io);
+    }
+
+    fn go_on(&mut self, next: Next, io: &mut Io<'_, Self>) {
         match next {
-            Next::Ask(ask) => self.ask(ask, io),
+            Next::Ask(asks) => {
+                for ask in asks {
+                    self.questions.ask(ask, io);
+                }
+            }
+            Next::Wait => {}
+            Next::Pause(pause) => self.again_at = Some(io.now() + pause),
             Next::Done(event) => {
                 self.errand = None;
                 io.emit(event);
@@ -305,12 +305,13 @@ impl Visitor {
 
     /// The door told who it is.
     fn greeted(&mut self, command: Command, reply: &Reply, io: &mut Io<'_, Self>) -> Next {
-        let Reply::Came {
-            body: Body::Pong(guide),
-            ..
-        } = *reply
-        else {
-            return Next::Done(Event::Failed(Failure::NoAnswer(self.door)));
+        let Some((Body::Pong(guide), _)) = reply.answer else {
+            return Next::failed(Failure::NoAnswer(self.door));
+        };
+        let from = (self.door, guide);
+        let values = |key, what, io: &mut Io<'_, Self>| {
+            let (values, next) = Values::begin(key, what, from, io);
+            (Errand::Values(Box::new(values)), next)
         };
         let (errand, next) = match command {
             Command::Lookup(key) => {
@@ -321,6 +322,9 @@ impl Visitor {
                 let (walk, next) = Walk::begin(self.door, guide);
                 (Errand::Walk(walk), next)
             }
+            Command::Put(key, value) => values(key, What::Put(Some(value)), io),
+            Command::Get(key) => values(key, What::Get, io),
+            Command::Delete(key) => values(key, What::Put(None), io),
         };
         self.errand = Some(errand);
         next
@@ -334,35 +338,32 @@ impl Protocol for Visitor {
     type Shared = Shared;
 
     fn handle(&mut self, input: Input<Self>, io: &mut Io<'_, Self>) {
-        match input {
-            Input::Command(command) => self.command(command, io),
-            Input::Message { message, .. } => self.message(message, io),
-            Input::Wake => self.wake_up(io),
-            Input::Garbled { from, error } => tracing::debug!(%from, %error, "garbled datagram"),
-            Input::Stream { .. } | Input::Disk { .. } | Input::Resolved { .. } => {}
+        let reply = match input {
+            Input::Command(command) => return self.command(command, io),
+            Input::Wake => return self.wake_up(io),
+            Input::Message { message, .. } => self.questions.heard(message, io.now()),
+            Input::Stream { conn, input } => self.questions.stream(conn, input, io),
+            Input::Garbled { from, error } => {
+                return tracing::debug!(%from, %error, "garbled datagram");
+            }
+            Input::Disk { .. } | Input::Resolved { .. } => return,
+        };
+        // What nobody asked for is dropped.
+        if let Some(reply) = reply {
+            self.proceed(reply, io);
         }
     }
 
     fn next_wakeup(&self) -> Option<Instant> {
-        self.question.as_ref().map(|question| question.deadline)
-    }
-}
-
-impl Question {
-    fn send(&self, io: &mut Io<'_, Visitor>) {
-        let message = Message {
-            transaction: self.transaction,
-            to: self.prefix,
-            body: self.body.clone(),
-        };
-        io.send_to(self.to, message);
+        let deadlines = [self.questions.deadline(), self.again_at];
+        deadlines.into_iter().flatten().min()
     }
 }
 
 impl Next {
-    const fn ask(node: Contact, body: Body) -> Self {
-        let whom = Whom::Node(node);
-        Self::Ask(Ask { whom, body })
+    fn ask(node: Contact, body: Body) -> Self {
+        let (whom, by) = (Whom::Node(node), By::Datagram);
+        Self::Ask(Vec::from([Ask { whom, body, by }]))
     }
 
     const fn failed(failure: Failure) -> Self {

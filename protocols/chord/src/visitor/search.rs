@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use keyspace::{Id, Limits, Lookup, Step};
 use machine::{Endpoint, Instant, Io};
 
-use super::{Event, Failure, Found, Hop, Next, Reply, Row, Visitor, is_outside};
+use super::questions::Reply;
+use super::{Event, Failure, Found, Hop, Next, Row, Visitor, is_outside};
 use crate::contacts::{Contact, Contacts};
 use crate::wire::{Body, EXCLUDED_MAX, Exclusion, Neighbourhood, Want, Wanted};
 
@@ -21,6 +22,8 @@ pub(super) struct Search {
     /// Who named whom: at most three for each of the questions that a lookup may ask.
     named: Vec<(Contact, Contact)>,
     stage: Stage,
+    /// What was found: the owner, and those who follow it.
+    owners: Vec<Contact>,
 }
 
 #[derive(Debug)]
@@ -29,7 +32,8 @@ enum Stage {
     Hop(Contact),
     /// Asks the node that knows the owner where in its list the owner stands.
     Position(Owners),
-    /// Asks the owner, the first of these, whether it lives.
+    /// Asks the owner, the first of these, who stands around it: so it shows that it lives, and
+    /// that the key is not that of a newcomer before it.
     Owner(Owners),
 }
 
@@ -40,9 +44,15 @@ struct Owners {
     by: Contact,
     /// The owner, and those who follow it.
     list: Vec<Contact>,
-    /// The owner's position among the successors of who says it, from 1; 0 if it is not known.
-    position: u8,
+    /// How we came to the first of them.
+    row: Row,
+    /// How many times an owner has named one that stands before it.
+    corrections: u8,
 }
+
+/// How many nodes may have joined between the owner that was named and the key, unheard of by who
+/// named it; a liar could go on for ever.
+const CORRECTIONS_MAX: u8 = 32;
 
 impl Search {
     /// Begins with the node behind the door.
@@ -60,6 +70,7 @@ impl Search {
             lookup: Lookup::new(Limits::SEQUENTIAL),
             named: Vec::new(),
             stage: Stage::Hop(guide),
+            owners: Vec::new(),
         };
         let distance = io.shared().contacts.id(guide).distance_to(key);
         search.lookup.offer(guide, distance);
@@ -75,9 +86,14 @@ impl Search {
         // Each stage names the one that follows.
         match core::mem::replace(&mut self.stage, Stage::Hop(self.guide)) {
             Stage::Hop(node) => self.hop_answered(node, reply, io),
-            Stage::Position(owners) => self.position_told(owners, &reply, io),
-            Stage::Owner(owners) => self.owner_answered(owners, &reply, io),
+            Stage::Position(owners) => self.position_told(owners, &reply),
+            Stage::Owner(owners) => self.owner_answered(owners, reply, io),
         }
+    }
+
+    /// The owner, and those who follow it, once it is found.
+    pub(super) fn owners(&self) -> &[Contact] {
+        &self.owners
     }
 
     /// Asks whoever is next.
@@ -117,7 +133,7 @@ impl Search {
             left: contacts.id(node).distance_to(self.key),
             took: None,
         };
-        let Reply::Came { body, took } = reply else {
+        let Some((body, took)) = reply.answer else {
             io.emit(Event::Hop(hop));
             self.lookup.timed_out(node);
             return self.advance(io);
@@ -142,7 +158,7 @@ impl Search {
         let contacts = &io.shared().contacts;
         match body {
             Body::OwnerList(around) => {
-                if let Some(owners) = self.owners(node, &around, contacts) {
+                if let Some(owners) = self.owners_told(node, &around, contacts) {
                     self.lookup.answered(node);
                     return Some(owners);
                 }
@@ -172,7 +188,12 @@ impl Search {
 
     /// The owners that a node names, unless they make no sense: the key must lie between the node
     /// and the first of them, unless the node owns it itself.
-    fn owners(&self, by: Contact, around: &Neighbourhood, contacts: &Contacts) -> Option<Owners> {
+    fn owners_told(
+        &self,
+        by: Contact,
+        around: &Neighbourhood,
+        contacts: &Contacts,
+    ) -> Option<Owners> {
         let list = around.successors.to_vec();
         let first = *list.first()?;
         let makes_sense = first == by
@@ -182,7 +203,12 @@ impl Search {
         makes_sense.then_some(Owners {
             by,
             list,
-            position: 0,
+            row: if first == by {
+                Row::Itself
+            } else {
+                Row::Successor(0)
+            },
+            corrections: 0,
         })
     }
 
@@ -195,24 +221,12 @@ impl Search {
         Next::ask(by, Body::AskNeighbours)
     }
 
-    fn position_told(
-        &mut self,
-        mut owners: Owners,
-        reply: &Reply,
-        io: &mut Io<'_, Visitor>,
-    ) -> Next {
-        if let Reply::Came {
-            body: Body::Neighbours(around),
-            ..
-        } = reply
-        {
+    fn position_told(&mut self, mut owners: Owners, reply: &Reply) -> Next {
+        if let Some((Body::Neighbours(around), _)) = &reply.answer {
             let owner = owners.list.first();
             let position = around.successors.iter().position(|it| Some(it) == owner);
             let position = position.and_then(|position| u8::try_from(position + 1).ok());
-            owners.position = position.unwrap_or(0);
-        }
-        if owners.list.is_empty() {
-            return self.advance(io);
+            owners.row = Row::Successor(position.unwrap_or(0));
         }
         self.ask_owner(owners)
     }
@@ -222,60 +236,85 @@ impl Search {
             return Next::failed(Failure::NoWay(self.lookup.answers()));
         };
         self.stage = Stage::Owner(owners);
-        Next::ask(owner, Body::Ping)
+        Next::ask(owner, Body::AskNeighbours)
     }
 
+    /// The owner tells who stands around it, unless it is dead.
     fn owner_answered(
         &mut self,
         mut owners: Owners,
-        reply: &Reply,
+        reply: Reply,
         io: &mut Io<'_, Visitor>,
     ) -> Next {
         let contacts = &io.shared().contacts;
         let Some(&owner) = owners.list.first() else {
             return self.advance(io);
         };
-        let took = match *reply {
-            Reply::Came {
-                body: Body::Pong(who),
-                took,
-            } if who == owner => Some(took),
-            Reply::Came { .. } | Reply::Missing => None,
+        let (around, took) = match reply.answer {
+            Some((Body::Neighbours(around), took)) => (Some(around), Some(took)),
+            Some(_) | None => (None, None),
         };
-        let is_itself = owner == owners.by;
         let hop = Hop {
             node: *contacts.reference(owner),
-            row: if is_itself {
-                Row::Itself
-            } else {
-                Row::Successor(owners.position)
-            },
+            row: owners.row,
             left: Id::ZERO,
             took,
         };
         io.emit(Event::Hop(hop));
-        if took.is_some() {
-            return Next::Done(Event::Found(self.found(
-                &owners,
-                io.now(),
-                &io.shared().contacts,
-            )));
+        let Some(around) = around else {
+            return self.owner_silent(owner, owners, io);
+        };
+        let contacts = &io.shared().contacts;
+        if let Some(nearer) = self.nearer_owner(owner, &around, contacts)
+            && owners.corrections < CORRECTIONS_MAX
+        {
+            owners.list.insert(0, nearer);
+            owners.row = Row::Predecessor;
+            owners.corrections += 1;
+            return self.ask_owner(owners);
         }
-        // Who named it is asked again without it, unless the list tells who comes next.
-        self.lookup.useless(owner);
+        self.owners = core::iter::once(owner).chain(around.successors).collect();
+        Next::Done(Event::Found(self.found(io.now(), contacts)))
+    }
+
+    /// The next in the list owns what a dead one owned; after the last, who has named them is asked
+    /// again without them.
+    fn owner_silent(&mut self, dead: Contact, mut owners: Owners, io: &Io<'_, Visitor>) -> Next {
+        self.lookup.useless(dead);
         owners.list.remove(0);
-        owners.position += u8::from(owners.position > 0);
-        if is_itself || owners.list.is_empty() {
+        let was_itself = owners.row == Row::Itself;
+        owners.row = match owners.row {
+            Row::Successor(position) if position > 0 => Row::Successor(position.saturating_add(1)),
+            Row::Successor(_) | Row::Predecessor | Row::Itself | Row::Finger(_) | Row::Door => {
+                Row::Successor(0)
+            }
+        };
+        if was_itself || owners.list.is_empty() {
             return self.advance(io);
         }
         self.ask_owner(owners)
     }
 
-    fn found(&self, owners: &Owners, now: Instant, contacts: &Contacts) -> Found {
+    /// The owner's predecessor, if the key belongs to that one: it is so new that who named the
+    /// owner has not heard of it.
+    fn nearer_owner(
+        &self,
+        owner: Contact,
+        around: &Neighbourhood,
+        contacts: &Contacts,
+    ) -> Option<Contact> {
+        let before = around.predecessor?;
+        let owns = contacts
+            .id(before)
+            .is_between_or_first(self.key, contacts.id(owner));
+        (before != owner && owns && !self.lookup.excluded().contains(&before)).then_some(before)
+    }
+
+    fn found(&self, now: Instant, contacts: &Contacts) -> Found {
         let reference = |&contact: &Contact| *contacts.reference(contact);
         Found {
             key: self.key,
-            owners: owners.list.iter().map(reference).collect(),
+            owners: self.owners.iter().map(reference).collect(),
             hops: self.lookup.answers(),
             timeouts: self.lookup.timeouts(),
             took: now.since(self.began),

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use machine::{Endpoint, Io};
 
-use super::{Event, Failure, Next, Reply, Visited, Visitor, WalkEnd, Walked, is_outside};
+use super::questions::Reply;
+use super::{Event, Failure, Next, Visited, Visitor, WalkEnd, Walked, is_outside};
 use crate::contacts::{Contact, Contacts};
 use crate::wire::Body;
 
@@ -26,7 +27,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Begins at the node behind the door.
-    pub(super) const fn begin(door: Endpoint, start: Contact) -> (Self, Next) {
+    pub(super) fn begin(door: Endpoint, start: Contact) -> (Self, Next) {
         let walk = Self {
             door,
             start,
@@ -47,11 +48,8 @@ impl Walk {
             took: None,
         };
         let is_start = self.at == self.start;
-        match reply {
-            Reply::Came {
-                body: Body::Neighbours(around),
-                took,
-            } => {
+        match reply.answer {
+            Some((Body::Neighbours(around), took)) => {
                 let predecessor = around.predecessor;
                 visited.predecessor = predecessor.map(|contact| *contacts.reference(contact));
                 visited.successors = around.successors.len();
@@ -59,13 +57,13 @@ impl Walk {
                 self.nodes += 1;
                 self.others = around.successors.into_vec();
             }
-            Reply::Came { body, .. } if is_start && is_outside(&body) => {
+            Some((body, _)) if is_start && is_outside(&body) => {
                 return Next::failed(Failure::NotMember(self.door));
             }
-            Reply::Came { .. } | Reply::Missing if is_start => {
+            Some(_) | None if is_start => {
                 return Next::failed(Failure::NoAnswer(self.door));
             }
-            Reply::Came { .. } | Reply::Missing => self.silent += 1,
+            Some(_) | None => self.silent += 1,
         }
         io.emit(Event::Visited(visited));
         self.advance(&io.shared().contacts)

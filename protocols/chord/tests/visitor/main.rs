@@ -1,6 +1,7 @@
 //! A visitor asks a ring, as a dialogue.
 
 mod party;
+mod values;
 
 use std::time::Duration;
 
@@ -47,6 +48,11 @@ impl Scene {
     }
 
     fn new(ids: Vec<Id>, config: Config) -> Self {
+        Self::with_newcomer(ids, config, None)
+    }
+
+    /// A ring in which nobody knows the node at that place but its successor.
+    fn with_newcomer(ids: Vec<Id>, config: Config, newcomer: Option<usize>) -> Self {
         let mut contacts = Contacts::growing();
         let reference = |(number, id)| Reference {
             id,
@@ -65,7 +71,18 @@ impl Scene {
             .contacts()
             .map(|contact| *shared.contacts.reference(contact))
             .collect();
-        let nodes: Vec<Node> = ring.nodes(Seed(1)).collect();
+        let mut nodes: Vec<Node> = ring.nodes(Seed(1)).collect();
+        if let Some(newcomer) = newcomer {
+            let mut others: Vec<_> = ring.contacts().collect();
+            others.remove(newcomer);
+            let before = Converged::new(&others, &shared);
+            let before = (0..)
+                .filter(|at| *at != newcomer)
+                .zip(before.nodes(Seed(1)));
+            for (at, node) in before.filter(|(at, _)| *at != newcomer + 1) {
+                nodes[at] = node;
+            }
+        }
         let outsider = Node::new(&[outsider], &shared.contacts);
         let mut sim = Simulation::new(simulator::Config::new(Seed(1)), shared);
         let mut number = 0;
@@ -208,6 +225,24 @@ fn who_names_dead_owners_only_is_asked_again() {
         .collect();
     let expected = [(21, true), (38, false), (21, true), (32, true), (42, true)];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_newcomer_is_found_behind_who_knows_it() {
+    let ids = |count: u64| (0..count).map(|at| Space::of_bits(6).id(at * 4)).collect();
+    let config = Config {
+        successors: 4,
+        ..Config::new()
+    };
+    let mut scene = Scene::with_newcomer(ids(16), config, Some(9));
+    let key = Space::of_bits(6).id(35);
+    let (hops, found) = scene.look_up(key);
+    assert_eq!(found.owners[0], scene.ring[9].0);
+    let rows: Vec<Row> = hops.iter().rev().take(2).map(|hop| hop.row).collect();
+    assert!(
+        matches!(rows[..], [Row::Predecessor, Row::Successor(_)]),
+        "{rows:?}"
+    );
 }
 
 #[test]

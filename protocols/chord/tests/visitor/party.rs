@@ -1,18 +1,29 @@
 //! Members and visitors in one simulation, which knows nodes of one kind only.
 
+use std::collections::BTreeMap;
+
 use chord::visitor::{self, Visitor};
 use chord::{Node, Shared, wire::Message};
-use machine::{Effect, Effects, Input, Instant, Io, NoStreams, Protocol, Seed, Turns};
+use machine::{
+    ConnId, Effect, Effects, Input, Instant, Io, NoStreams, Protocol, Seed, StreamInput, Turns,
+};
 
 /// A member of the ring, or somebody who visits it.
 pub(crate) struct Party {
     who: Who,
-    turns: Turns,
+    desk: Desk,
 }
 
 enum Who {
     Member(Box<Node>),
-    Visitor(Visitor),
+    Visitor(Box<Visitor>),
+}
+
+/// Passes on between the one of the two and the simulation. Each numbers streams in its own way.
+struct Desk {
+    turns: Turns,
+    inside: BTreeMap<ConnId, ConnId>,
+    outside: BTreeMap<ConnId, ConnId>,
 }
 
 impl Party {
@@ -21,35 +32,75 @@ impl Party {
     }
 
     pub(crate) fn visitor(visitor: Visitor, number: u64) -> Self {
-        Self::of(Who::Visitor(visitor), number)
+        Self::of(Who::Visitor(Box::new(visitor)), number)
     }
 
     fn of(who: Who, number: u64) -> Self {
-        let turns = Turns::new(Seed(7), number);
-        Self { who, turns }
+        let desk = Desk {
+            turns: Turns::new(Seed(7), number),
+            inside: BTreeMap::new(),
+            outside: BTreeMap::new(),
+        };
+        Self { who, desk }
+    }
+}
+
+impl Desk {
+    /// What of an input does not depend on who takes it.
+    fn passed<P>(&mut self, input: Input<Party>) -> Option<Input<P>>
+    where
+        P: Protocol<Message = Message, Shared = Shared>,
+    {
+        Some(match input {
+            Input::Message { from, message } => Input::Message { from, message },
+            Input::Wake => Input::Wake,
+            Input::Stream { conn, input } => {
+                if matches!(input, StreamInput::Accepted { .. }) {
+                    let ours = self.turns.accept();
+                    self.pair(ours, conn);
+                }
+                let conn = *self.inside.get(&conn)?;
+                Input::Stream { conn, input }
+            }
+            Input::Command(_)
+            | Input::Garbled { .. }
+            | Input::Disk { .. }
+            | Input::Resolved { .. } => return None,
+        })
     }
 
-    /// Gives one of the two its turn, and passes on what it asks for.
-    fn turn<P>(
-        node: &mut P,
-        turns: &mut Turns,
-        input: Input<P>,
-        io: &mut Io<'_, Self>,
-        mut emit: impl FnMut(P::Event, &mut Io<'_, Self>),
-    ) where
+    /// Gives one its turn; passes on what it asks for, and gives back what it tells.
+    fn turn<P>(&mut self, node: &mut P, input: Input<P>, io: &mut Io<'_, Party>) -> Vec<P::Event>
+    where
         P: Protocol<Message = Message, Shared = Shared>,
     {
         let mut effects = Effects::new();
-        turns.take(node, input, io.now(), io.shared(), &NoStreams, &mut effects);
+        let (now, shared) = (io.now(), io.shared());
+        self.turns
+            .take(node, input, now, shared, &NoStreams, &mut effects);
+        let mut told = Vec::new();
         for effect in effects.take() {
             if let Effect::SendTo { to, message } = effect {
                 io.send_to(to, message);
             } else if let Effect::Emit(event) = effect {
-                emit(event, io);
+                told.push(event);
+            } else if let Effect::Connect { conn, to } = effect {
+                let theirs = io.connect(to);
+                self.pair(conn, theirs);
+            } else if let Effect::SendBytes { conn, bytes } = effect {
+                io.send_bytes(self.outside[&conn], bytes);
+            } else if let Effect::Close { conn } = effect {
+                io.close(self.outside[&conn]);
             } else {
-                panic!("only datagrams are sent");
+                panic!("nothing else is asked for");
             }
         }
+        told
+    }
+
+    fn pair(&mut self, inside: ConnId, outside: ConnId) {
+        self.inside.insert(outside, inside);
+        self.outside.insert(inside, outside);
     }
 }
 
@@ -60,27 +111,23 @@ impl Protocol for Party {
     type Shared = Shared;
 
     fn handle(&mut self, input: Input<Self>, io: &mut Io<'_, Self>) {
-        let turns = &mut self.turns;
         match (&mut self.who, input) {
-            (Who::Member(node), Input::Message { from, message }) => {
-                let input = Input::Message { from, message };
-                Self::turn(&mut **node, turns, input, io, |_, _| {});
-            }
-            (Who::Member(node), Input::Wake) => {
-                Self::turn(&mut **node, turns, Input::Wake, io, |_, _| {});
-            }
             (Who::Visitor(visitor), Input::Command(command)) => {
                 let input = Input::Command(command);
-                Self::turn(visitor, turns, input, io, |event, io| io.emit(event));
+                let told = self.desk.turn(&mut **visitor, input, io);
+                told.into_iter().for_each(|event| io.emit(event));
             }
-            (Who::Visitor(visitor), Input::Message { from, message }) => {
-                let input = Input::Message { from, message };
-                Self::turn(visitor, turns, input, io, |event, io| io.emit(event));
+            (Who::Visitor(visitor), input) => {
+                if let Some(input) = self.desk.passed(input) {
+                    let told = self.desk.turn(&mut **visitor, input, io);
+                    told.into_iter().for_each(|event| io.emit(event));
+                }
             }
-            (Who::Visitor(visitor), Input::Wake) => {
-                Self::turn(visitor, turns, Input::Wake, io, |event, io| io.emit(event));
+            (Who::Member(node), input) => {
+                if let Some(input) = self.desk.passed(input) {
+                    self.desk.turn(&mut **node, input, io);
+                }
             }
-            _ => panic!("nobody else is asked, and all speak clearly"),
         }
     }
 
