@@ -151,6 +151,12 @@ impl<'a> Run<'a> {
     pub const fn rng(&self, purpose: u64) -> Rng {
         Rng::new(self.seed, purpose, 0)
     }
+
+    /// A seed for one of several worlds of this run.
+    #[must_use]
+    pub const fn seed_of(&self, world: usize) -> Seed {
+        Seed(self.seed.0 ^ ((world as u128) << 64))
+    }
 }
 
 impl Figure {

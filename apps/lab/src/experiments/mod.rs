@@ -1,5 +1,6 @@
 //! The experiments, in the order of the papers.
 
+mod chord;
 mod chord_load;
 mod consistent_hashing;
 mod ring;
@@ -9,5 +10,12 @@ use crate::experiment::Experiment;
 /// All of them.
 pub const ALL: &[&dyn Experiment] = &[
     &chord_load::ChordLoad,
+    &chord::path_length::PathLength,
+    &chord::tables::Tables,
+    &chord::failures::Failures,
+    &chord::timeouts::Timeouts,
+    &chord::connectivity::Connectivity,
+    &chord::prototype::Prototype,
+    &chord::invariants::Invariants,
     &consistent_hashing::ConsistentHashing,
 ];

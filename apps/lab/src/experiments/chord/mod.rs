@@ -1,0 +1,10 @@
+//! Chord, by the code of `protocols/chord` in the simulator.
+
+pub(super) mod connectivity;
+pub(super) mod failures;
+pub(super) mod invariants;
+pub(super) mod path_length;
+pub(super) mod prototype;
+pub(super) mod tables;
+pub(super) mod timeouts;
+mod world;
