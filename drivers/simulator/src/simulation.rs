@@ -95,8 +95,7 @@ impl<P: Protocol> Simulation<P> {
     pub fn reserve(&mut self, nodes: usize) {
         let each = nodes.div_ceil(self.shards.len());
         for shard in &mut self.shards {
-            shard.cells.reserve_exact(each);
-            prefer_huge_pages(&shard.cells);
+            make_room(&mut shard.cells, each);
         }
     }
 
@@ -114,8 +113,8 @@ impl<P: Protocol> Simulation<P> {
             cell.host = add_host(&mut shard.hosts, Host::new(&self.world, &config));
         }
         if shard.cells.len() == shard.cells.capacity() {
-            shard.cells.reserve(1);
-            prefer_huge_pages(&shard.cells);
+            let more = shard.cells.len().max(4);
+            make_room(&mut shard.cells, more);
         }
         shard.cells.push(cell);
         self.world.directory.add(id, config.addresses);
@@ -431,6 +430,15 @@ impl<P: Protocol> Simulation<P> {
         let cell = &shard.cells[self.world.place_of(node)];
         shard.hosts.get(cell.host as usize)
     }
+}
+
+/// Makes room for more cells, in huge pages from the first one on: what is moved there later stays
+/// in the small pages in which it came.
+fn make_room<T>(cells: &mut Vec<T>, more: usize) {
+    let mut roomy = Vec::with_capacity(cells.len() + more);
+    prefer_huge_pages(&roomy);
+    roomy.append(cells);
+    *cells = roomy;
 }
 
 /// Says how to see a failure again.
