@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chord::identity;
 use chord::visitor::{Command, Event, Found, Hop, Row};
+use chord::{Config, identity};
 use keyspace::{Id, Space};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::output::Output;
 pub(super) fn run(args: &LookupArgs, output: &Output) -> Result<Outcome, Failure> {
     let key = identity::of_key(args.key.as_bytes(), Space::FULL);
     let mut hops = Vec::new();
-    let last = visit::ask(&args.door, Command::Lookup(key), |event| {
+    let last = visit::ask(&args.door, Config::new(), Command::Lookup(key), |event| {
         if let Event::Hop(hop) = event {
             hops.push(hop);
         }
@@ -60,6 +60,7 @@ fn row_text(row: Row) -> String {
         Row::Finger(level) => format!("finger {level}"),
         Row::Successor(0) => "successor".into(),
         Row::Successor(position) => format!("successor {position}"),
+        Row::Predecessor => "predecessor".into(),
         Row::Itself => "itself".into(),
     }
 }

@@ -5,7 +5,7 @@
 //! | [`args`] | what can be asked |
 //! | [`node`] | a node of the ring, until it is stopped |
 //! | [`visit`] | somebody outside who asks the ring |
-//! | [`lookup`], [`ring`] | what is asked, and how it is shown |
+//! | [`lookup`], [`ring`], [`values`] | what is asked, and how it is shown |
 //! | [`table`] | columns |
 
 pub(crate) mod args;
@@ -13,6 +13,7 @@ mod lookup;
 mod node;
 mod ring;
 mod table;
+mod values;
 mod visit;
 
 use ::chord::Reference;
@@ -26,6 +27,9 @@ use args::{ChordArgs, ChordVerb};
 pub(crate) fn run(args: ChordArgs, output: &Output) -> Result<Outcome, Failure> {
     match args.verb {
         ChordVerb::Node(args) => node::run(&args, output),
+        ChordVerb::Put(args) => values::put(&args, output),
+        ChordVerb::Get(args) => values::get(&args, output),
+        ChordVerb::Delete(args) => values::delete(&args, output),
         ChordVerb::Lookup(args) => lookup::run(&args, output),
         ChordVerb::Ring(args) => ring::run(&args, output),
     }

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use chord::api::NotJoined;
 use chord::identity::{self, PublicKey};
-use chord::{Command, Config, Contact, Event, Node, Reference};
+use chord::{Command, Contact, Event, Node, Reference};
 use keyspace::Space;
 use machine::{Endpoint, Rng};
 use runtime::{Builder, Handle};
@@ -25,6 +26,9 @@ enum News {
     Stop,
 }
 
+/// How long it may take to hand over what a node keeps, and to see that nobody asks it any more.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
+
 /// How many of its places a node names to people.
 const PLACES_SHOWN: usize = 4;
 
@@ -39,13 +43,16 @@ pub(super) fn run(args: &NodeArgs, output: &Output) -> Result<Outcome, Failure> 
     }
     let address = address(args)?;
     let places = places(args, address);
-    let handle = start(&places, address, sender)?;
+    let handle = start(args, &places, address, sender)?;
     tell_places(&places, address, output)?;
     match args.join {
         Some(door) => handle.command(Command::Join(door)),
         None => handle.command(Command::Create),
     }
     let ended = follow(&news, args, output);
+    if ended.is_ok() {
+        leave(&handle, &news, args);
+    }
     handle.stop();
     handle.join();
     ended?;
@@ -53,13 +60,30 @@ pub(super) fn run(args: &NodeArgs, output: &Output) -> Result<Outcome, Failure> 
     Ok(Outcome::Done)
 }
 
+/// Hands over what we keep, and takes leave of the neighbours, as long as that does not take too
+/// long: they get on without, too.
+fn leave(handle: &Handle<Node>, news: &mpsc::Receiver<News>, args: &NodeArgs) {
+    handle.command(Command::Leave);
+    let until = Instant::now() + LEAVE_MAX;
+    let mut staying = args.vnodes;
+    while staying > 0 {
+        match news.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(News::Node(Event::Left)) => staying -= 1,
+            Ok(News::Node(_) | News::Stop) => {}
+            Err(_) => return,
+        }
+    }
+}
+
 /// Tells what happens, until the user stops us or we cannot join.
 fn follow(news: &mpsc::Receiver<News>, args: &NodeArgs, output: &Output) -> Result<(), Failure> {
     let mut outside = args.vnodes;
     while let Ok(News::Node(event)) = news.recv() {
         match event {
+            // A small ring that grows is joined once more.
+            Event::Joined if outside == 0 => {}
             Event::Joined => {
-                outside = outside.saturating_sub(1);
+                outside -= 1;
                 if outside == 0 {
                     output.news("joined", "joined", json!({}))?;
                 }
@@ -108,11 +132,12 @@ fn places(args: &NodeArgs, address: SocketAddr) -> Vec<Reference> {
 }
 
 fn start(
+    args: &NodeArgs,
     places: &[Reference],
     address: SocketAddr,
     sender: mpsc::Sender<News>,
 ) -> Result<Handle<Node>, Failure> {
-    let mut shared = visit::shared(Config::new());
+    let mut shared = visit::shared(visit::config(&args.replicas));
     let contacts: Result<Vec<Contact>, _> = places
         .iter()
         .map(|place| shared.contacts.intern(*place))
@@ -121,6 +146,7 @@ fn start(
     let node = Node::new(&contacts, &shared.contacts);
     let started = Builder::new(node, shared)
         .datagrams(address)
+        .listen(address)
         // It fails when the main thread has gone; then nobody wants to know.
         .start(move |event| drop(sender.send(News::Node(event))));
     started.map_err(|error| {

@@ -1,5 +1,6 @@
 //! `manyhop chord ring`: all nodes of a ring, in order.
 
+use chord::Config;
 use chord::visitor::{Command, Event, Visited, WALK_MAX, WalkEnd, Walked};
 use keyspace::Id;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use crate::units::count;
 
 pub(super) fn run(args: &RingArgs, output: &Output) -> Result<Outcome, Failure> {
     let mut nodes = Vec::new();
-    let last = visit::ask(&args.door, Command::Walk, |event| {
+    let last = visit::ask(&args.door, Config::new(), Command::Walk, |event| {
         if let Event::Visited(visited) = event {
             nodes.push(visited);
         }

@@ -8,7 +8,7 @@ use chord::{Config, Contacts, Shared};
 use machine::Endpoint;
 use runtime::Builder;
 
-use super::args::DoorArgs;
+use super::args::{DoorArgs, ReplicaArgs};
 use crate::error::Failure;
 use crate::session::draw_seed;
 use crate::signals::Stop;
@@ -25,6 +25,7 @@ enum News {
 /// When the ring cannot be asked, or the user stops us.
 pub(super) fn ask(
     door: &DoorArgs,
+    config: Config,
     command: Command,
     mut on_way: impl FnMut(Event),
 ) -> Result<Event, Failure> {
@@ -33,7 +34,7 @@ pub(super) fn ask(
         let sender = sender.clone();
         move || drop(sender.send(News::Stop))
     })?;
-    let handle = Builder::new(Visitor::new(door.at), shared(Config::new()))
+    let handle = Builder::new(Visitor::new(door.at), shared(config))
         .datagrams(any_address(door.at))
         // It fails when the main thread has gone; then nobody wants to know.
         .start(move |event| drop(sender.send(News::Visitor(event))))?;
@@ -59,6 +60,14 @@ pub(super) fn shared(config: Config) -> Shared {
     }
 }
 
+/// A ring whose values so many nodes keep.
+pub(super) fn config(replicas: &ReplicaArgs) -> Config {
+    Config {
+        replicas: replicas.replicas.into(),
+        ..Config::new()
+    }
+}
+
 /// Any port of this machine from which `door` can be reached.
 fn any_address(door: Endpoint) -> SocketAddr {
     let any = match door.ip() {
@@ -80,6 +89,11 @@ fn failure(why: Why) -> Failure {
         Why::NoWay(_) | Why::TooLate(_) => {
             failure.hint("the ring heals within a minute when nodes have died: try again")
         }
+        Why::NoMajority => failure.hint(
+            "the ring heals within a minute when nodes have died: try again, and check with get \
+             what is there",
+        ),
+        Why::TooLong(_) => failure.hint("cut it into parts, and put each under a key of its own"),
         Why::Busy => failure,
     }
 }

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chord;
 mod demo;
 mod process;
 mod sharing;

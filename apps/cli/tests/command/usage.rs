@@ -16,6 +16,11 @@ fn wrong_words_end_with_2_and_a_way_to_help() {
         &["seed", "x.torrent"],
         &["tracker", "--bind", "6969"],
         &["tracker", "--interval", "0"],
+        &["chord"],
+        &["chord", "node", "--vnodes", "0"],
+        &["chord", "put", "key"],
+        &["chord", "put", "key", "value", "--file", "too"],
+        &["chord", "get", "key", "--at", "nowhere"],
     ] {
         let ended = manyhop(words);
         assert_eq!(ended.code, Some(2), "{words:?}");
