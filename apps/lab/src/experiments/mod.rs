@@ -14,6 +14,7 @@ pub const ALL: &[&dyn Experiment] = &[
     &chord::tables::Tables,
     &chord::failures::Failures,
     &chord::timeouts::Timeouts,
+    &chord::churn::Churn,
     &chord::connectivity::Connectivity,
     &chord::prototype::Prototype,
     &chord::invariants::Invariants,

@@ -1,8 +1,10 @@
 //! Chord, by the code of `protocols/chord` in the simulator.
 
+pub(super) mod churn;
 pub(super) mod connectivity;
 pub(super) mod failures;
 pub(super) mod invariants;
+mod living;
 pub(super) mod path_length;
 pub(super) mod prototype;
 pub(super) mod tables;

@@ -72,17 +72,7 @@ pub(super) struct Answer {
 impl World {
     /// A ring that has found its form.
     pub(super) fn new(seed: Seed, nodes: usize, config: Config, delay: Duration) -> Self {
-        let mut contacts = Contacts::growing();
-        let all: Vec<Contact> = (0..nodes as u32)
-            .map(|number| {
-                let reference = Reference {
-                    id: point(seed, Purpose::Node, number.into()),
-                    endpoint: endpoint(number),
-                    incarnation: 0,
-                };
-                contacts.intern(reference).expect("a table that grows")
-            })
-            .collect();
+        let (contacts, all) = everybody(seed, nodes);
         let shared = Shared { contacts, config };
         let ring = Converged::new(&all, &shared);
         let placed = |contact| (shared.contacts.id(contact), contact, Life::Alive);
@@ -212,6 +202,21 @@ impl World {
         }
         answers
     }
+}
+
+/// So many nodes at random places.
+pub(super) fn everybody(seed: Seed, nodes: usize) -> (Contacts, Vec<Contact>) {
+    let mut contacts = Contacts::growing();
+    let mut place = |number: u32| {
+        let reference = Reference {
+            id: point(seed, Purpose::Node, number.into()),
+            endpoint: endpoint(number),
+            incarnation: 0,
+        };
+        contacts.intern(reference).expect("a table that grows")
+    };
+    let all = (0..nodes as u32).map(&mut place).collect();
+    (contacts, all)
 }
 
 /// What lookups in a ring without faults were like.
