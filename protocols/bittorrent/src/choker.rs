@@ -272,8 +272,6 @@ impl Choker {
         };
         self.waiting = self.queue(peers, &ranking, &regular, &optimistic);
         self.rounds += 1;
-        self.unchoked_at
-            .retain(|peer, _| peers.iter().any(|view| view.peer == *peer));
         self.become_unchoked(
             now,
             Unchoked {

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use machine::{ConnId, DiskDone, DiskError, Io, JobId, StreamInput};
+use machine::{ConnId, DiskDone, DiskError, Instant, Io, JobId, StreamInput};
 
 use crate::api::{Add, Command, Config, Event, Refusal, Source, TorrentId};
 use crate::candidates;
@@ -19,6 +19,8 @@ pub(crate) struct Client {
     torrents: BTreeMap<TorrentId, Torrent>,
     by_hash: BTreeMap<InfoHash, TorrentId>,
     strangers: Strangers,
+    /// When the trackers' conversations want to be looked at: what their timer is set to.
+    trackers_at: Option<Instant>,
     pub(crate) session: Session,
 }
 
@@ -29,6 +31,7 @@ impl Client {
             torrents: BTreeMap::new(),
             by_hash: BTreeMap::new(),
             strangers: Strangers::default(),
+            trackers_at: None,
             session: Session::new(config),
         }
     }
@@ -121,7 +124,10 @@ impl Client {
     pub(crate) fn wake(&mut self, io: &mut Io<'_, Node>) {
         while let Some(timer) = self.session.timers.pop_due(io.now()) {
             match timer {
-                Timer::Trackers => self.session.trackers.wake(io),
+                Timer::Trackers => {
+                    self.trackers_at = None;
+                    self.session.trackers.wake(io);
+                }
                 Timer::Handshakes => {
                     self.strangers.look(&mut Turn {
                         io,
@@ -153,9 +159,13 @@ impl Client {
                 torrent.announced(&finished, turn)
             });
         }
-        match self.session.trackers.next_wakeup() {
-            Some(at) => self.session.timers.set(Timer::Trackers, at),
-            None => self.session.timers.stop(Timer::Trackers),
+        let trackers_at = self.session.trackers.next_wakeup();
+        if trackers_at != self.trackers_at {
+            self.trackers_at = trackers_at;
+            match trackers_at {
+                Some(at) => self.session.timers.set(Timer::Trackers, at),
+                None => self.session.timers.stop(Timer::Trackers),
+            }
         }
         for id in core::mem::take(&mut self.session.leaving) {
             let fate = self.with(Some(id), io, |torrent, turn| torrent.fate(turn));
