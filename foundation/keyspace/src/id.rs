@@ -92,6 +92,14 @@ impl Id {
         }
     }
 
+    /// Whether the number is a power of two.
+    #[must_use]
+    #[inline]
+    pub const fn is_power_of_two(self) -> bool {
+        let (high, middle, low) = self.limbs();
+        high.count_ones() + middle.count_ones() + low.count_ones() == 1
+    }
+
     /// How many leading bits two ids have in common: the row of Pastry's table (times the digit's
     /// length), the bucket of Kademlia's.
     #[must_use]
@@ -300,6 +308,8 @@ mod tests {
         for exponent in 0..Id::BITS {
             let power = Id::power_of_two(exponent);
             assert_eq!(power.log2(), Some(exponent));
+            assert!(power.is_power_of_two());
+            assert_eq!(power.plus(power.half()).is_power_of_two(), exponent == 0);
             let below = id(1).distance_to(power);
             assert_eq!(below.log2(), exponent.checked_sub(1));
             assert_eq!(power.half().log2(), exponent.checked_sub(1));

@@ -39,7 +39,7 @@ pub struct Limits {
 /// One lookup. `N` names a node.
 #[derive(Debug, Clone)]
 pub struct Lookup<N> {
-    /// Nearest first.
+    /// Farthest first: what is new is nearest, and comes to the end.
     candidates: SmallVec<[Candidate<N>; 8]>,
     excluded: SmallVec<[N; 4]>,
     limits: Limits,
@@ -108,18 +108,19 @@ impl<N: Copy + Eq> Lookup<N> {
         if self.position(node).is_some() || self.excluded.contains(&node) {
             return false;
         }
-        let place = self
-            .candidates
-            .partition_point(|candidate| !distance.is_less(candidate.distance));
+        let nearer = self.candidates.iter().rev();
+        let nearer = nearer.take_while(|nearer| nearer.distance.is_less(distance));
+        let mut place = self.candidates.len() - nearer.count();
         if self.candidates.len() == CANDIDATES_MAX {
-            let last_is_waiting = self
+            let farthest_waits = self
                 .candidates
-                .last()
-                .is_some_and(|last| last.state == State::Waiting);
-            if place == CANDIDATES_MAX || last_is_waiting {
+                .first()
+                .is_some_and(|farthest| farthest.state == State::Waiting);
+            if place == 0 || farthest_waits {
                 return false;
             }
-            self.candidates.pop();
+            self.candidates.remove(0);
+            place -= 1;
         }
         let candidate = Candidate {
             distance,
@@ -139,6 +140,7 @@ impl<N: Copy + Eq> Lookup<N> {
         let nearest = self
             .candidates
             .iter_mut()
+            .rev()
             .find(|candidate| match candidate.state {
                 State::Fresh => true,
                 State::Waiting => false,
@@ -203,6 +205,7 @@ impl<N: Copy + Eq> Lookup<N> {
     pub fn nearest_answered(&self) -> impl Iterator<Item = N> {
         self.candidates
             .iter()
+            .rev()
             .filter(|candidate| matches!(candidate.state, State::Answered { .. }))
             .map(|candidate| candidate.node)
     }
@@ -240,12 +243,13 @@ impl<N: Copy + Eq> Lookup<N> {
     fn waiting_candidate(&mut self, node: N) -> Option<&mut Candidate<N>> {
         self.candidates
             .iter_mut()
+            .rev()
             .find(|candidate| candidate.node == node && candidate.state == State::Waiting)
     }
 
     fn position(&self, node: N) -> Option<usize> {
         self.candidates
             .iter()
-            .position(|candidate| candidate.node == node)
+            .rposition(|candidate| candidate.node == node)
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant as Clock};
 
 use chord::api::{Patience, Period};
 use chord::contacts::{Contacts, Reference};
-use chord::{Config, Contact, Converged, Shared};
+use chord::{Config, Contact, Converged, Node, Shared};
 use keyspace::Id;
 use machine::{Rng, Seed};
 use simulator::{NodeConfig, Simulation, endpoint};
@@ -35,17 +35,20 @@ fn main() -> std::io::Result<()> {
     let clock = Clock::now();
     let (shared, people) = shared(nodes);
     let interned = clock.elapsed();
-    let ring: Vec<_> = {
-        let ring = Converged::new(&people, &shared);
-        let endpoints = ring
-            .contacts()
-            .map(|contact| shared.contacts.endpoint(contact));
-        ring.nodes(SEED).zip(endpoints).collect()
-    };
+    // Seen from the order of the nodes in memory, their places on the ring are random.
+    let mut ring: Vec<Option<Node>> = (0..nodes).map(|_| None).collect();
+    let converged = Converged::new(&people, &shared);
+    for (contact, node) in converged.contacts().zip(converged.nodes(SEED)) {
+        ring[people.binary_search(&contact).expect("one of them")] = Some(node);
+    }
+    drop(converged);
     let built = clock.elapsed();
     let mut simulation = Simulation::new(simulator::Config::new(SEED), shared);
-    for (node, at) in ring {
-        simulation.add(node, NodeConfig::at(at));
+    for (number, node) in (0..).zip(ring) {
+        simulation.add(
+            node.expect("all places are taken"),
+            NodeConfig::at(endpoint(number)),
+        );
     }
     let added = clock.elapsed();
     writeln!(

@@ -29,8 +29,9 @@ pub const LIVE_CONTACTS_MAX: usize = 1 << 16;
 /// How often a live node marks what it holds.
 pub const MARK_EVERY: Duration = Duration::from_secs(60);
 
-/// Another node, by its position in the [`Contacts`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Another node, by its position in the [`Contacts`]. Contacts are ordered as they were taken in,
+/// which says nothing about the ring.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Contact(NonZeroU32);
 
 /// Up to three contacts, best first: what fits into a message without a box.

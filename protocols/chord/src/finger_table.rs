@@ -70,16 +70,23 @@ impl FingerTable {
     }
 
     /// The row to look up next: each in turn down to the one that reaches no further than the
-    /// first successor, which is `to_head` away; there the round begins again.
-    pub fn next_row(&mut self, to_head: Id, space: Space) -> Row {
+    /// first successor, the distance to which begins with the bits of `ahead`; there the round
+    /// begins again.
+    pub fn next_row(&mut self, ahead: u64, space: Space) -> Row {
         let row = Row(self.next);
-        if u32::from(row.0) < space.bits() && to_head.is_less(row.step(space)) {
+        if u32::from(row.0) < space.bits() && ahead < row.step(space).prefix() {
             self.next += 1;
             return row;
         }
         self.entries.truncate(usize::from(row.0));
         self.next = 1;
         Row(0)
+    }
+
+    /// The row whose turn it is.
+    #[must_use]
+    pub const fn coming_row(&self) -> Row {
+        Row(self.next)
     }
 
     /// Sets a finger.
@@ -135,10 +142,10 @@ mod tests {
     fn rows_take_turns_down_to_the_successor() {
         let space = Space::of_bits(6);
         let mut table = FingerTable::new();
-        let rows: [u8; 7] = core::array::from_fn(|_| table.next_row(space.id(6), space).0);
+        let rows: [u8; 7] = core::array::from_fn(|_| table.next_row(space.id(6).prefix(), space).0);
         assert_eq!(rows, [0, 1, 2, 0, 1, 2, 0], "steps of 32, 16, 8");
         let mut alone = FingerTable::new();
-        let rows: [u8; 8] = core::array::from_fn(|_| alone.next_row(Id::ZERO, space).0);
+        let rows: [u8; 8] = core::array::from_fn(|_| alone.next_row(0, space).0);
         assert_eq!(rows, [0, 1, 2, 3, 4, 5, 0, 1]);
     }
 }

@@ -6,6 +6,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use keyspace::Id;
 use machine::{Endpoint, Instant, Io, prefetch};
 
 use crate::api::{Command, Event, NotFound, Shared, Suspicion};
@@ -394,10 +395,7 @@ impl Member {
         match body {
             Body::FindNext(wanted) => {
                 let distance = self.near.id().distance_to(wanted.key);
-                let row = Row::of_distance(distance).map_or(0, |row| usize::from(row.0));
-                if let Some(Some(finger)) = self.fingers.entries().get(row) {
-                    prefetch(contacts.reference(*finger));
-                }
+                self.expect_hop(distance, contacts);
             }
             Body::Owner(few) | Body::Next(few) => {
                 few.iter()
@@ -421,8 +419,32 @@ impl Member {
     /// Asks for the memory that a wake will need.
     #[inline]
     pub(crate) fn expect_wake(&self, shared: &Shared) {
+        let contacts = &shared.contacts;
         if let Some(head) = self.near.head() {
-            prefetch(shared.contacts.reference(head));
+            prefetch(contacts.reference(head));
+        }
+        if self.fix_at <= self.stabilise_at {
+            let step = self.fingers.coming_row().step(shared.config.space);
+            self.expect_hop(step, contacts);
+        }
+    }
+
+    /// Asks for the ids that will be read to find the next hop.
+    #[inline]
+    fn expect_hop(&self, distance: Id, contacts: &Contacts) {
+        if let Some(guess) = self.near.guess(distance) {
+            let successors = self.near.successors();
+            let around = guess.saturating_sub(1)..successors.len().min(guess + 2);
+            let around = successors.get(around).unwrap_or_default();
+            around
+                .iter()
+                .for_each(|&contact| prefetch(contacts.reference(contact)));
+            return;
+        }
+        let row = Row::of_distance(distance).map_or(0, |row| usize::from(row.0));
+        let row = row + usize::from(distance.is_power_of_two());
+        if let Some(Some(finger)) = self.fingers.entries().get(row) {
+            prefetch(contacts.reference(*finger));
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Neighbours {
     /// The upper bits of the distance from the predecessor to us, so that most keys can be told to
     /// be others' without reading its id.
     behind: u64,
+    /// The upper bits of the distance to the first successor; zero if there is none.
+    ahead: u64,
     /// How far the list reaches: the distance to its last entry. It is known without reading
     /// anybody's id.
     reach: Id,
@@ -50,6 +52,7 @@ impl Neighbours {
             me,
             predecessor: None,
             behind: 0,
+            ahead: 0,
             reach: Id::ZERO,
             successors: SmallVec::new(),
         }
@@ -90,11 +93,31 @@ impl Neighbours {
         self.successors.first().copied()
     }
 
+    /// The upper bits of the distance to the first successor; zero if there is none.
+    #[must_use]
+    #[inline]
+    pub const fn ahead(&self) -> u64 {
+        self.ahead
+    }
+
     /// The distance to the last of the list; zero if it is empty.
     #[must_use]
     #[inline]
     pub const fn reach(&self) -> Id {
         self.reach
+    }
+
+    /// If the list reaches to a distance, where in it the owner should be found, were all at the
+    /// same distance from each other.
+    #[must_use]
+    #[inline]
+    pub fn guess(&self, distance: Id) -> Option<usize> {
+        if self.reach.is_less(distance) {
+            return None;
+        }
+        let last = self.successors.len() - 1;
+        let gap = (self.reach.prefix() / self.successors.len() as u64).max(1);
+        Some(last.min((distance.prefix() / gap) as usize))
     }
 
     /// Takes over the list of `head`, who has just answered: `[head] ++ list`, cut to `len`. What
@@ -115,11 +138,14 @@ impl Neighbours {
             return false;
         }
         let before = core::mem::take(&mut self.successors);
-        self.reach = Id::ZERO;
+        (self.ahead, self.reach) = (0, Id::ZERO);
         for &contact in core::iter::once(&head).chain(rest) {
             let distance = self.id.distance_to(contacts.id(contact));
             if !self.reach.is_less(distance) {
                 break;
+            }
+            if self.successors.is_empty() {
+                self.ahead = distance.prefix();
             }
             self.reach = distance;
             self.successors.push(contact);
@@ -130,10 +156,13 @@ impl Neighbours {
     /// Strikes a dead node off the list.
     pub fn remove(&mut self, dead: Contact, contacts: &Contacts) {
         self.successors.retain(|contact| *contact != dead);
-        self.reach = match self.successors.last() {
-            Some(&last) => self.id.distance_to(contacts.id(last)),
-            None => Id::ZERO,
+        let to = |contact: Option<&Contact>| {
+            contact.map_or(Id::ZERO, |&contact| {
+                self.id.distance_to(contacts.id(contact))
+            })
         };
+        let (ahead, reach) = (to(self.successors.first()), to(self.successors.last()));
+        (self.ahead, self.reach) = (ahead.prefix(), reach);
     }
 
     /// Whether the head's predecessor should be our head: it stands between us. (With an empty

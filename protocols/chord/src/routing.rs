@@ -42,19 +42,16 @@ pub fn hop(
 /// large simulation each costs a cache miss.
 fn swift_hop(near: &Neighbours, fingers: &FingerTable, distance: Id, contacts: &Contacts) -> Hop {
     let successors = near.successors();
-    if !near.reach().is_less(distance) {
-        let owner = successors.partition_point(|&successor| {
-            near.id()
-                .distance_to(contacts.id(successor))
-                .is_less(distance)
-        });
-        return Hop::Owner(owner);
+    if let Some(guess) = near.guess(distance) {
+        return Hop::Owner(owner_near(guess, near, distance, contacts));
     }
     // A finger of a higher row starts after the key. One of the key's own row, and of the next
     // ones should that have passed the key, is the nearest; those after it are so by their rows.
     let mut few = [None; 3];
     let mut found = 0;
     let first = Row::of_distance(distance).map_or(0, |row| usize::from(row.0));
+    // If the key is where its row begins, as when a finger is looked up, the row starts after it.
+    let first = first + usize::from(distance.is_power_of_two());
     let mut last = None;
     for &finger in fingers.entries().get(first..).unwrap_or_default() {
         let Some(finger) = finger.filter(|_| finger != last) else {
@@ -81,6 +78,27 @@ fn swift_hop(near: &Neighbours, fingers: &FingerTable, distance: Id, contacts: &
         *place = Some(successor);
     }
     Hop::Next(few)
+}
+
+/// The position of a key's owner in the list, which reaches to the key: walks from the position
+/// where it should be, were all at the same distance from each other.
+fn owner_near(guess: usize, near: &Neighbours, distance: Id, contacts: &Contacts) -> usize {
+    let successors = near.successors();
+    let precedes = |at: usize| {
+        let to_successor = near.id().distance_to(contacts.id(successors[at]));
+        to_successor.is_less(distance)
+    };
+    let mut at = guess;
+    if precedes(at) {
+        while at + 1 < successors.len() && precedes(at) {
+            at += 1;
+        }
+    } else {
+        while at > 0 && !precedes(at - 1) {
+            at -= 1;
+        }
+    }
+    at
 }
 
 /// The same with nodes to be passed over: weighs all that it knows.

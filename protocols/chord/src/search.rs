@@ -159,7 +159,7 @@ impl Search {
             }
             Body::Next(few) => {
                 // Who does not name somebody nearer than itself leads no further.
-                let from = contacts.id(rpc.to).distance_to(self.key);
+                let from = self.lookup.distance_of(rpc.to).unwrap_or(Id::ZERO);
                 let mut nearer = 0;
                 for &contact in few.iter().flatten() {
                     let distance = contacts.id(contact).distance_to(self.key);

@@ -273,19 +273,21 @@ impl Member {
         let Some(searches) = &mut self.searches else {
             return;
         };
-        let search = searches.list.swap_remove(at);
-        if searches.list.is_empty() {
-            self.searches = None;
-        } else {
-            self.rearm_searches(io);
-        }
+        let search = &searches.list[at];
+        let purpose = search.purpose;
         let report = Report {
             key: search.key,
             hops: search.lookup.answers(),
             timeouts: search.lookup.timeouts(),
             took: io.now().since(search.began),
         };
-        self.finish(search.purpose, &report, outcome, io);
+        if searches.list.len() == 1 {
+            self.searches = None;
+        } else {
+            searches.list.swap_remove(at);
+            self.rearm_searches(io);
+        }
+        self.finish(purpose, &report, outcome, io);
     }
 
     fn finish(

@@ -78,11 +78,7 @@ impl Member {
             return;
         }
         let (space, period) = (config.space, config.fix_finger);
-        let to_head = self.near.head().map_or_else(
-            || self.near.reach(),
-            |head| self.near.id().distance_to(io.shared().contacts.id(head)),
-        );
-        let row = self.fingers.next_row(to_head, space);
+        let row = self.fingers.next_row(self.near.ahead(), space);
         let start = self.near.id().plus(row.step(space));
         self.fix_at = period.draw(io);
         self.search(start, Purpose::Finger(row), io);
