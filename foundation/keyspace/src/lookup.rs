@@ -23,10 +23,6 @@ use smallvec::SmallVec;
 
 use crate::Id;
 
-/// How many candidates are kept: the nearest. A dozen hops with three candidates each do not fill
-/// it, since those that are passed are never needed but after time-outs.
-pub const CANDIDATES_MAX: usize = 24;
-
 /// How far a lookup may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -34,6 +30,8 @@ pub struct Limits {
     pub parallel: u8,
     /// How many questions may be asked in all.
     pub queries_max: u16,
+    /// How many candidates are kept: the nearest.
+    pub candidates_max: u8,
 }
 
 /// One lookup. `N` names a node.
@@ -80,10 +78,12 @@ enum State {
 }
 
 impl Limits {
-    /// One question at a time, 64 in all: twice what the largest ring needs in the worst case.
+    /// One question at a time, 64 in all: twice what the largest ring needs in the worst case. Of
+    /// three candidates a hop, those of the last hops are kept; the others were passed.
     pub const SEQUENTIAL: Self = Self {
         parallel: 1,
         queries_max: 64,
+        candidates_max: 8,
     };
 }
 
@@ -111,12 +111,12 @@ impl<N: Copy + Eq> Lookup<N> {
         let nearer = self.candidates.iter().rev();
         let nearer = nearer.take_while(|nearer| nearer.distance.is_less(distance));
         let mut place = self.candidates.len() - nearer.count();
-        if self.candidates.len() == CANDIDATES_MAX {
+        if self.candidates.len() >= usize::from(self.limits.candidates_max) {
             let farthest_waits = self
                 .candidates
                 .first()
                 .is_some_and(|farthest| farthest.state == State::Waiting);
-            if place == 0 || farthest_waits {
+            if place == 0 || farthest_waits || self.candidates.is_empty() {
                 return false;
             }
             self.candidates.remove(0);

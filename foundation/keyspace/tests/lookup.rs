@@ -58,6 +58,7 @@ fn some_are_asked_at_a_time() {
     let mut lookup = Lookup::new(Limits {
         parallel: 2,
         queries_max: 3,
+        candidates_max: 8,
     });
     for (node, far) in [('a', 1), ('b', 2), ('c', 3), ('d', 4)] {
         lookup.offer(node, distance(far));
@@ -69,6 +70,19 @@ fn some_are_asked_at_a_time() {
     assert_eq!(lookup.step(), Step::Ask('c'));
     lookup.timed_out('a');
     assert_eq!(lookup.step(), Step::TooLong);
+}
+
+#[test]
+fn a_full_list_keeps_the_nearest() {
+    let mut lookup = Lookup::new(Limits {
+        parallel: 1,
+        queries_max: 9,
+        candidates_max: 2,
+    });
+    assert!(lookup.offer('c', distance(3)) && lookup.offer('b', distance(2)));
+    assert!(!lookup.offer('d', distance(4)));
+    assert!(lookup.offer('a', distance(1)));
+    assert_eq!(lookup.nodes().collect::<String>(), "ba");
 }
 
 #[test]
@@ -91,7 +105,7 @@ proptest! {
         dead in proptest::collection::btree_set(0u64..40, 0..20),
         parallel in 1u8..4,
     ) {
-        let mut lookup = Lookup::new(Limits { parallel, queries_max: 500 });
+        let mut lookup = Lookup::new(Limits { parallel, queries_max: 500, candidates_max: 40 });
         lookup.offer(39, distance(39));
         let mut asked = BTreeSet::new();
         let mut in_flight = Vec::new();
