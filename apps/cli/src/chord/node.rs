@@ -147,6 +147,7 @@ fn start(
     let started = Builder::new(node, shared)
         .datagrams(address)
         .listen(address)
+        .connect_from(address.ip())
         // It fails when the main thread has gone; then nobody wants to know.
         .start(move |event| drop(sender.send(News::Node(event))));
     started.map_err(|error| {
