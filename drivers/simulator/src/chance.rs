@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Datagram,
     /// Where a stream is cut.
     Cut,
+    /// Where a node stands.
+    Place,
 }
 
 /// Draws for one purpose.
@@ -67,6 +69,35 @@ impl Dice {
     pub(crate) const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(ODD);
         mix(self.0, ODD)
+    }
+
+    /// Draws a number above 0 and not above 1.
+    #[inline]
+    pub(crate) const fn unit(&mut self) -> f64 {
+        // As many bits as a float keeps.
+        const STEPS: f64 = (1_u64 << 53) as f64;
+        ((self.next_u64() >> 11) + 1) as f64 / STEPS
+    }
+
+    /// Draws from the exponential distribution of mean 1, by comparing alone (von Neumann 1951): no
+    /// logarithm, which each system reckons a little differently.
+    pub(crate) fn exponential(&mut self) -> f64 {
+        for whole in 0_u32.. {
+            let first = self.unit();
+            let (mut last, mut falls) = (first, 1_u32);
+            loop {
+                let next = self.unit();
+                if next >= last {
+                    break;
+                }
+                last = next;
+                falls += 1;
+            }
+            if falls % 2 == 1 {
+                return f64::from(whole) + first;
+            }
+        }
+        f64::INFINITY
     }
 
     /// Draws a number from `0..end`; 0 if `end` is 0.

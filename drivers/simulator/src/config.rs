@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use machine::{Endpoint, Seed, SlotPlan};
 
-use crate::chance::{Chance, Dice, Purpose, Salt};
+use crate::chance::Chance;
+use crate::latency::Latency;
+use crate::network::nat::Nat;
 
 /// A world.
 #[derive(Debug, Clone)]
@@ -41,20 +43,6 @@ pub struct Network {
     pub stream_timeout: Duration,
     /// How datagrams travel.
     pub form: Form,
-}
-
-/// How long messages are under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Latency {
-    /// The same between all.
-    Constant(Duration),
-    /// Drawn once for each pair of nodes, the same in both directions.
-    Uniform {
-        /// The least.
-        min: Duration,
-        /// The greatest.
-        max: Duration,
-    },
 }
 
 /// Where streams cut what is sent on them.
@@ -114,6 +102,7 @@ pub struct NodeConfig {
     pub(crate) down: Bandwidth,
     pub(crate) slots: SlotPlan,
     pub(crate) connections_max: usize,
+    pub(crate) nat: Option<Nat>,
 }
 
 /// Whether strangers can connect.
@@ -179,39 +168,6 @@ impl Default for Network {
     }
 }
 
-impl Latency {
-    /// Tells the latency between two nodes, by their numbers, in nanoseconds.
-    #[inline]
-    pub(crate) fn between(self, salt: Salt, one: u32, other: u32) -> u64 {
-        match self {
-            Self::Constant(latency) => nanos(latency),
-            Self::Uniform { min, max } => {
-                let mut dice = Dice::new(salt, Purpose::Pair, one.min(other), one.max(other));
-                let min = nanos(min);
-                min + dice.below(nanos(max).saturating_sub(min).saturating_add(1))
-            }
-        }
-    }
-
-    /// The least that there is between any two nodes, in nanoseconds.
-    pub(crate) const fn least(self) -> u64 {
-        match self {
-            Self::Constant(latency) => nanos(latency),
-            Self::Uniform { min, .. } => nanos(min),
-        }
-    }
-}
-
-/// A time in nanoseconds; one that has too many never ends.
-const fn nanos(duration: Duration) -> u64 {
-    let nanos = duration.as_nanos();
-    if nanos > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        nanos as u64
-    }
-}
-
 impl Bandwidth {
     /// No limit.
     pub const UNLIMITED: Self = Self { bytes_a_second: 0 };
@@ -271,6 +227,7 @@ impl NodeConfig {
             down: Bandwidth::UNLIMITED,
             slots: SlotPlan { count: 0, len: 0 },
             connections_max: usize::MAX,
+            nat: None,
         }
     }
 
@@ -281,6 +238,7 @@ impl NodeConfig {
             && self.down == Bandwidth::UNLIMITED
             && self.slots.count == 0
             && self.connections_max == usize::MAX
+            && self.nat.is_none()
     }
 
     /// Gives the node a further address, as one of the other family.
@@ -312,6 +270,13 @@ impl NodeConfig {
         self
     }
 
+    /// Puts it behind a translator or a firewall.
+    #[must_use]
+    pub const fn behind(mut self, nat: Nat) -> Self {
+        self.nat = Some(nat);
+        self
+    }
+
     /// Lets nobody connect to it.
     #[must_use]
     pub const fn without_listener(mut self) -> Self {
@@ -323,22 +288,6 @@ impl NodeConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pair_has_one_latency_in_both_directions() {
-        let (min, max) = (Duration::from_millis(10), Duration::from_millis(20));
-        let model = Latency::Uniform { min, max };
-        let salt = Salt::of(Seed(1));
-        let latencies: Vec<_> = (1..20).map(|node| model.between(salt, 0, node)).collect();
-        assert!(
-            latencies
-                .iter()
-                .all(|&latency| nanos(min) <= latency && latency <= nanos(max))
-        );
-        assert!(latencies.windows(2).any(|pair| pair[0] != pair[1]));
-        assert_eq!(model.between(salt, 3, 5), model.between(salt, 5, 3));
-        assert_eq!(model.least(), nanos(min));
-    }
 
     #[test]
     fn bandwidth_is_time_for_bytes() {

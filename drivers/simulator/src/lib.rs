@@ -50,7 +50,8 @@
 //! # What is simulated, and what is not
 //!
 //! - **Links** have a bandwidth in each direction; connections take turns on the uplink. Latency
-//!   is one number a pair. See `network`.
+//!   is one number a pair, from one of several models ([`Latency`]). See `network`.
+//! - **Translators and firewalls** ([`Nat`]) stand before some nodes.
 //! - **Streams** have windows, so that backlogs grow as they do in life. They have no congestion
 //!   control, no slow start and no packets; loss does not slow them. [`Cuts::Anywhere`] cuts what
 //!   is sent as sockets do.
@@ -79,6 +80,8 @@ mod config;
 mod directory;
 mod disk;
 mod engine;
+mod king;
+mod latency;
 mod network;
 mod seeds;
 mod simulation;
@@ -86,11 +89,14 @@ mod trace;
 mod world;
 
 pub use chance::Chance;
-pub use config::{Bandwidth, Config, Cuts, DiskModel, Form, Latency, Network, NodeConfig, Payload};
+pub use config::{Bandwidth, Config, Cuts, DiskModel, Form, Network, NodeConfig, Payload};
 pub use directory::endpoint;
 pub use disk::{Content, Disk};
 pub use engine::event::NodeId;
 pub use engine::wheel::TICK;
+pub use king::{HOSTS_MAX, Matrix, MatrixError};
+pub use latency::{DIMENSIONS_MAX, Latency, TransitStub};
+pub use network::nat::{NAT_TIMEOUT, Nat};
 pub use seeds::{SEED_VARIABLE, seeds};
 pub use simulation::Simulation;
 pub use trace::TraceHash;

@@ -14,6 +14,7 @@ mod datagrams;
 mod faults;
 pub(crate) mod link;
 mod names;
+pub(crate) mod nat;
 mod queue;
 mod streams;
 

@@ -262,6 +262,13 @@ impl<P: Protocol> Simulation<P> {
         self.world.directory.endpoint(node)
     }
 
+    /// How long a message is under way between two nodes, one way: what measures of stretch compare
+    /// with.
+    #[must_use]
+    pub fn latency(&self, one: NodeId, other: NodeId) -> Duration {
+        Duration::from_nanos(self.world.latency(one, other))
+    }
+
     /// How many connections a node has, being opened and being closed included.
     #[must_use]
     pub fn connections(&self, node: NodeId) -> usize {

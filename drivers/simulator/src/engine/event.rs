@@ -143,6 +143,8 @@ pub(crate) enum What<M> {
 pub(crate) struct Unusual<M> {
     /// The sender's endpoint, as the receiver sees it.
     pub(crate) from: Endpoint,
+    /// The endpoint to which it was sent; none if it came by no network.
+    pub(crate) to: Option<Endpoint>,
     /// The value, or its bytes.
     pub(crate) content: Content<M>,
     /// How many bytes it has on the wire.

@@ -16,6 +16,7 @@ use crate::disk::Disk;
 use crate::network::Waiting;
 use crate::network::connection::Connections;
 use crate::network::link::{Downlink, Uplink};
+use crate::network::nat::Gate;
 use crate::trace::TraceHash;
 use crate::world::World;
 
@@ -89,6 +90,8 @@ pub(crate) struct Host {
     pub(crate) uplink: Uplink,
     pub(crate) downlink: Downlink,
     pub(crate) disk: Disk,
+    /// What stands between it and the rest, if anything does.
+    pub(crate) gate: Option<Gate>,
 }
 
 /// What one shard has for another.
@@ -125,6 +128,7 @@ impl Host {
             uplink: Uplink::new(config.up),
             downlink: Downlink::new(config.down),
             disk: Disk::new(world.config.disk, config.slots),
+            gate: config.nat.map(Gate::new),
         }
     }
 

@@ -17,6 +17,7 @@ impl<P: Protocol> Work<'_, P> {
     pub(crate) fn throw(&mut self, from: Endpoint, to: NodeId, bytes: Bytes) {
         let datagram = Box::new(Unusual {
             from,
+            to: None,
             len: u32::try_from(bytes.len()).expect("shorter than 4 GiB"),
             content: Content::Raw(bytes),
             passage: Passage::Done,
@@ -39,16 +40,17 @@ impl<P: Protocol> Work<'_, P> {
                 now.as_nanos()
             }
         };
-        let Some(listening) = self.world.directory.listening(to) else {
+        let directory = &self.world.directory;
+        let listening = directory.listening(to).map(|listening| listening.node);
+        let Some(at) = listening.or_else(|| directory.host(to)) else {
             return;
         };
-        let at = listening.node;
         if self.world.is_cut(id, at) {
             return;
         }
         let arrives = leaves + self.world.latency(id, at);
         let network = &self.world.config.network;
-        if network.is_faultless() && self.world.directory.has_one(id) {
+        if network.is_faultless() && listening.is_some() && self.has_one_face(id) {
             let datagram = Datagram {
                 at,
                 from: id,
@@ -59,6 +61,12 @@ impl<P: Protocol> Work<'_, P> {
             return self.post_datagram(Tick::not_before(Instant::from_nanos(arrives)), datagram);
         }
         self.send_through_faults(id, at, to, arrives, message, len);
+    }
+
+    /// Whether a node's endpoint is the same for all who hear from it.
+    #[inline]
+    fn has_one_face(&mut self, id: NodeId) -> bool {
+        self.world.directory.has_one(id) && self.host_of(id).is_none_or(|host| host.gate.is_none())
     }
 
     /// Sends a datagram into a network that may do anything to it.
@@ -87,12 +95,15 @@ impl<P: Protocol> Work<'_, P> {
             0 => 0,
             jitter => dice.below(jitter.saturating_add(1)),
         };
-        let from = self.world.directory.source(id, to);
+        let own = self.world.directory.source(id, to);
+        let now = self.now();
+        let gate = self.host_of(id).and_then(|host| host.gate.as_mut());
+        let from = gate.map_or(own, |gate| gate.leave(own, to, now));
         let charged = u32::try_from(len).expect("shorter than 4 GiB");
         let values = network.form == Form::Values && !damaged && copies == 1;
         if values {
             let arrives = Tick::not_before(Instant::from_nanos(arrives + late()));
-            if self.world.directory.has_one(id) {
+            if self.has_one_face(id) && self.world.directory.listening(to).is_some() {
                 let datagram = Datagram {
                     at,
                     from: id,
@@ -104,6 +115,7 @@ impl<P: Protocol> Work<'_, P> {
             }
             let datagram = Box::new(Unusual {
                 from,
+                to: Some(to),
                 content: Content::Value(message),
                 len: charged,
                 passage: Passage::Ahead,
@@ -125,6 +137,7 @@ impl<P: Protocol> Work<'_, P> {
         for arrives in arrivals.into_iter().take(copies as usize) {
             let datagram = Box::new(Unusual {
                 from,
+                to: Some(to),
                 content: Content::Raw(bytes.clone()),
                 len: charged,
                 passage: Passage::Ahead,
@@ -147,11 +160,13 @@ impl<P: Protocol> Work<'_, P> {
         self.turn_here(datagram.at, input, datagram.len);
     }
 
-    /// A datagram comes in at a link.
+    /// A datagram comes in at a host.
     #[inline(never)]
     fn datagram_passes_link(&mut self, datagram: Datagram<P::Message>) {
+        let own = self.world.directory.endpoint(datagram.at);
         let unusual = Unusual {
             from: self.world.directory.endpoint(datagram.from),
+            to: Some(own),
             content: Content::Value(datagram.message.open()),
             len: datagram.len,
             passage: Passage::Ahead,
@@ -161,27 +176,33 @@ impl<P: Protocol> Work<'_, P> {
 
     /// A datagram comes in that is not told by its sender and its value alone.
     pub(crate) fn unusual_arrives(&mut self, id: NodeId, datagram: Unusual<P::Message>) {
-        let Unusual {
-            from,
-            content,
-            len,
-            passage,
-        } = datagram;
         let now = self.now();
-        if passage == Passage::Ahead
-            && let Some(host) = self.host_of(id)
-            && let Some(tick) = host.downlink.pass(now, len as usize + HEADER_LEN)
-        {
-            return self.queue(id, tick, from, content, len);
+        if !self.is_let_in(id, &datagram) {
+            return;
         }
-        if passage == Passage::Queued
-            && let Some(host) = self.host_of(id)
-        {
-            host.downlink.has_passed();
+        let len = datagram.len as usize + HEADER_LEN;
+        if let Some(host) = self.host_of(id) {
+            match datagram.passage {
+                Passage::Ahead => {
+                    if let Some(tick) = host.downlink.pass(now, len) {
+                        let passage = Passage::Queued;
+                        let queued = Box::new(Unusual {
+                            passage,
+                            ..datagram
+                        });
+                        return self.post(tick, id, id, What::Datagram(queued));
+                    }
+                }
+                Passage::Queued => host.downlink.has_passed(),
+                Passage::Done => {}
+            }
         }
         if self.cell(id).node.is_none() {
             return;
         }
+        let Unusual {
+            from, content, len, ..
+        } = datagram;
         let input = match content {
             Content::Value(message) => Input::Message { from, message },
             Content::Raw(bytes) => {
@@ -197,21 +218,19 @@ impl<P: Protocol> Work<'_, P> {
         self.turn(id, input, len);
     }
 
-    /// Lets a datagram wait for its turn on the receiver's link.
-    fn queue(
-        &mut self,
-        id: NodeId,
-        tick: Tick,
-        from: Endpoint,
-        content: Content<P::Message>,
-        len: u32,
-    ) {
-        let datagram = Box::new(Unusual {
-            from,
-            content,
-            len,
-            passage: Passage::Queued,
-        });
-        self.post(tick, id, id, What::Datagram(datagram));
+    /// Whether anybody is at the port to which a datagram was sent, and what stands before the node
+    /// lets it in.
+    fn is_let_in(&mut self, id: NodeId, datagram: &Unusual<P::Message>) -> bool {
+        let (now, own) = (self.now(), self.world.directory.endpoint(id));
+        let Some(to) = datagram.to.filter(|_| datagram.passage == Passage::Ahead) else {
+            return true;
+        };
+        let directory = &self.world.directory;
+        match self.host_of(id).and_then(|host| host.gate.as_ref()) {
+            Some(gate) => gate.admits(own, to.port(), datagram.from, now),
+            None => directory
+                .listening(to)
+                .is_some_and(|listening| listening.node == id),
+        }
     }
 }

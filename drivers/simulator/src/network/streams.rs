@@ -202,6 +202,10 @@ impl<P: Protocol> Work<'_, P> {
         let listening = self.world.directory.listening(way.to);
         let listening = listening.filter(|listening| lives && listening.node == id);
         let host = self.host(id);
+        if host.gate.is_some() {
+            // It does not even say that nobody listens.
+            return;
+        }
         let Some(Listening { listener, .. }) = listening.filter(|_| host.is_willing()) else {
             return self.transmit(id, ConnId(0), stranger, now, Segment::Refused);
         };

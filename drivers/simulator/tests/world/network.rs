@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::talk::{Heard, Talker, Tell};
 use machine::{CloseReason, Instant, Seed};
-use simulator::{Bandwidth, Config, Latency, NodeConfig, NodeId, Simulation, endpoint};
+use simulator::{Bandwidth, Config, Latency, Nat, NodeConfig, NodeId, Simulation, endpoint};
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -228,4 +228,64 @@ fn a_reset_does_not_take_what_came_before_the_end() {
     simulation.command(bob, Tell::Close);
     simulation.run_for(Duration::from_secs(1));
     assert_eq!(simulation.connections(bob), 0);
+}
+
+#[test]
+fn a_translator_lets_in_whom_the_node_has_called() {
+    for (nat, strangers_get_in) in [
+        (Nat::FullCone, true),
+        (Nat::RestrictedCone, false),
+        (Nat::PortRestrictedCone, false),
+        (Nat::Symmetric, false),
+        (Nat::Firewall, false),
+    ] {
+        let mut simulation = simulation();
+        let place = NodeConfig::at(endpoint(0)).behind(nat);
+        let inside = simulation.add(Talker::default(), place);
+        let (friend, stranger) = (add(&mut simulation, 1, 0, 0), add(&mut simulation, 2, 0, 0));
+        let words = |to| Tell::Words { to, count: 1 };
+        let heard_by = |simulation: &mut Simulation<Talker>, node| {
+            simulation.run_for(Duration::from_secs(1));
+            heard(simulation).contains(&(node, Heard::Word(0)))
+        };
+        simulation.command(friend, words(endpoint(0)));
+        assert!(
+            !heard_by(&mut simulation, inside),
+            "{nat:?}: not called yet"
+        );
+        simulation.command(inside, words(endpoint(1)));
+        simulation.run_for(Duration::from_secs(1));
+        assert_eq!(heard(&mut simulation), [(friend, Heard::Word(0))]);
+        let seen = simulation.node(friend).expect("it lives").last_sender;
+        let outside = seen.expect("it heard");
+        assert_eq!(outside == endpoint(0), nat == Nat::Firewall, "{nat:?}");
+        simulation.command(friend, words(outside));
+        assert!(heard_by(&mut simulation, inside), "{nat:?}: an answer");
+        simulation.command(stranger, words(outside));
+        assert_eq!(
+            heard_by(&mut simulation, inside),
+            strangers_get_in,
+            "{nat:?}"
+        );
+        // Streams come in by none of them, and nobody says so.
+        simulation.command(
+            friend,
+            Tell::Send {
+                to: endpoint(0),
+                len: 1,
+            },
+        );
+        simulation.run_for(Duration::from_secs(60));
+        let timed_out = Heard::Closed(CloseReason::TimedOut);
+        assert_eq!(heard(&mut simulation), [(friend, timed_out)]);
+        simulation.command(
+            inside,
+            Tell::Send {
+                to: endpoint(1),
+                len: 1,
+            },
+        );
+        simulation.run_for(Duration::from_secs(1));
+        assert_eq!(heard(&mut simulation), [(inside, Heard::Connected)]);
+    }
 }

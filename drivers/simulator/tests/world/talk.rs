@@ -17,6 +17,8 @@ pub(crate) struct Talker {
     /// A wake every second counts them down.
     pub(crate) wakes: u32,
     pub(crate) deadline: Option<Instant>,
+    /// Who sent the last datagram.
+    pub(crate) last_sender: Option<Endpoint>,
     /// What it does at the next wake.
     pub(crate) later: Option<Tell>,
 }
@@ -91,7 +93,10 @@ impl Protocol for Talker {
     fn handle(&mut self, input: Input<Self>, io: &mut Io<'_, Self>) {
         match input {
             Input::Command(tell) => self.told(tell, io),
-            Input::Message { message, .. } => io.emit(Heard::Word(message.0)),
+            Input::Message { from, message } => {
+                self.last_sender = Some(from);
+                io.emit(Heard::Word(message.0));
+            }
             Input::Garbled { .. } => io.emit(Heard::Garbled),
             Input::Disk { result, .. } => io.emit(Heard::Disk(result)),
             Input::Stream { conn, input } => match input {
