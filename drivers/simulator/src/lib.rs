@@ -67,8 +67,9 @@
 //!
 //! # When a test fails
 //!
-//! A simulation that is dropped by a panic prints `replay: seed=…`, and [`seeds`] prints how to
-//! run just that one. Check invariants in [`Simulation::observe`], after each turn: the first turn
+//! A simulation that is dropped by a panic prints `replay: seed=… turns=…`, and [`seeds`] prints
+//! how to run just that one; [`Simulation::run_until_turn`] goes to any turn of it, and
+//! [`Simulation::step`] on from there. Check invariants in [`Simulation::observe`], after each turn: the first turn
 //! that breaks one is the one to look at.
 //!
 //! [`Seed`]: machine::Seed
@@ -85,6 +86,7 @@ mod latency;
 mod network;
 mod seeds;
 mod simulation;
+mod tally;
 mod trace;
 mod world;
 
@@ -99,4 +101,5 @@ pub use latency::{DIMENSIONS_MAX, Latency, TransitStub};
 pub use network::nat::{NAT_TIMEOUT, Nat};
 pub use seeds::{SEED_VARIABLE, seeds};
 pub use simulation::Simulation;
+pub use tally::{Fates, Traffic};
 pub use trace::TraceHash;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hardware::prefer_huge_pages;
-use machine::{Endpoint, Instant, Protocol, SlotPlan};
+use machine::{Endpoint, Instant, Protocol, SlotPlan, Wire};
 
 use crate::config::{Config, Network, NodeConfig};
 use crate::disk::Disk;
@@ -16,6 +16,7 @@ use crate::engine::shard::{Cell, Host, Mail, Shard};
 use crate::engine::threads::{self, Sprint};
 use crate::engine::wheel::Tick;
 use crate::engine::work::{Observer, Shared, Work, add_host};
+use crate::tally::{Fates, Traffic};
 use crate::trace::TraceHash;
 use crate::world::World;
 
@@ -239,6 +240,17 @@ impl<P: Protocol> Simulation<P> {
         }
     }
 
+    /// Runs until so many inputs were given, to the end of that tick: to where a replay line says that
+    /// something went wrong, or to just before it. Tells whether it came so far.
+    pub fn run_until_turn(&mut self, turn: u64) -> bool {
+        while self.turns() < turn {
+            if !self.live(Tick::NEVER) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The moment up to which all was lived through.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -320,6 +332,29 @@ impl<P: Protocol> Simulation<P> {
     #[must_use]
     pub fn turns(&self) -> u64 {
         self.shards.iter().map(|shard| shard.turns).sum()
+    }
+
+    /// What was sent so far, by the kinds of datagrams.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<Traffic> {
+        let mut sum = Traffic::of_kinds(P::Message::KINDS);
+        for shard in &self.shards {
+            for (sum, traffic) in sum.iter_mut().zip(&shard.traffic) {
+                sum.messages += traffic.messages;
+                sum.bytes += traffic.bytes;
+            }
+        }
+        sum
+    }
+
+    /// What became of the datagrams that did not arrive.
+    #[must_use]
+    pub fn fates(&self) -> Fates {
+        let mut sum = Fates::default();
+        for shard in &self.shards {
+            sum += shard.fates;
+        }
+        sum
     }
 
     /// How many bytes have left all nodes so far.

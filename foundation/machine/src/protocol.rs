@@ -71,6 +71,14 @@ impl<P: Protocol<Message: fmt::Debug>> fmt::Debug for Coming<'_, P> {
 /// `S` is the protocol's [`Protocol::Shared`]: tables that are needed to read or write a message,
 /// for example of interned contacts.
 pub trait Wire<S>: Sized {
+    /// The names of the kinds of messages, for those who count them.
+    const KINDS: &'static [&'static str] = &["message"];
+
+    /// Tells the message's kind: an index of [`KINDS`](Self::KINDS).
+    fn kind(&self) -> usize {
+        0
+    }
+
     /// Appends the datagram's bytes to `out`.
     fn encode(&self, shared: &S, out: &mut Vec<u8>);
 

@@ -5,7 +5,7 @@
 //! mail.
 
 use bytes::Bytes;
-use machine::{Effects, Ids, Instant, Protocol};
+use machine::{Effects, Ids, Instant, Protocol, Wire};
 
 use super::event::{Datagram, Event, NodeId, Sleeper};
 use super::inbox::Inbox;
@@ -17,6 +17,7 @@ use crate::network::Waiting;
 use crate::network::connection::Connections;
 use crate::network::link::{Downlink, Uplink};
 use crate::network::nat::Gate;
+use crate::tally::{Fates, Traffic};
 use crate::trace::TraceHash;
 use crate::world::World;
 
@@ -46,6 +47,9 @@ pub(crate) struct Shard<P: Protocol> {
     pub(crate) told: Vec<(NodeId, Instant, P::Event)>,
     pub(crate) trace: TraceHash,
     pub(crate) turns: u64,
+    /// What was sent, by the kinds of messages.
+    pub(crate) traffic: Vec<Traffic>,
+    pub(crate) fates: Fates,
     /// Lent to each turn.
     pub(crate) effects: Effects<P>,
     /// What was written last: a broadcast writes the same to many.
@@ -181,6 +185,8 @@ impl<P: Protocol> Shard<P> {
             told: Vec::new(),
             trace: TraceHash(0),
             turns: 0,
+            traffic: Traffic::of_kinds(P::Message::KINDS),
+            fates: Fates::default(),
             effects: Effects::new(),
             written: Bytes::new(),
             parcels: Vec::new(),

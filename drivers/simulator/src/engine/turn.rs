@@ -53,6 +53,7 @@ impl<P: Protocol> Work<'_, P> {
         let shard = &mut *self.shard;
         let cell = &mut shard.cells[self.world.place_of(id)];
         let Some(node) = cell.node.as_mut() else {
+            shard.fates.unheard += u64::from(matches!(input, Input::Message { .. }));
             return;
         };
         let turn = Turn {

@@ -30,10 +30,16 @@ impl<P: Protocol> Work<'_, P> {
     pub(crate) fn send_datagram(&mut self, id: NodeId, to: Endpoint, message: P::Message) {
         let now = self.now();
         let len = message.encoded_len(self.shared.see());
+        if let Some(traffic) = self.shard.traffic.get_mut(message.kind()) {
+            traffic.count(len);
+        }
         let leaves = match self.host_of(id) {
             Some(host) => match host.uplink.send_datagram(now, len + HEADER_LEN) {
                 Some(leaves) => leaves,
-                None => return,
+                None => {
+                    self.shard.fates.dropped += 1;
+                    return;
+                }
             },
             None => {
                 self.cell(id).bytes += (len + HEADER_LEN) as u64;
@@ -43,9 +49,11 @@ impl<P: Protocol> Work<'_, P> {
         let directory = &self.world.directory;
         let listening = directory.listening(to).map(|listening| listening.node);
         let Some(at) = listening.or_else(|| directory.host(to)) else {
+            self.shard.fates.nowhere += 1;
             return;
         };
         if self.world.is_cut(id, at) {
+            self.shard.fates.cut += 1;
             return;
         }
         let arrives = leaves + self.world.latency(id, at);
@@ -86,6 +94,7 @@ impl<P: Protocol> Work<'_, P> {
         if network.loss.strikes(&mut dice) {
             // The number is used up, so that the next datagram draws another fate.
             self.count_sent(id);
+            self.shard.fates.lost += 1;
             return;
         }
         let damaged = network.damage.strikes(&mut dice);
@@ -178,6 +187,7 @@ impl<P: Protocol> Work<'_, P> {
     pub(crate) fn unusual_arrives(&mut self, id: NodeId, datagram: Unusual<P::Message>) {
         let now = self.now();
         if !self.is_let_in(id, &datagram) {
+            self.shard.fates.kept_out += 1;
             return;
         }
         let len = datagram.len as usize + HEADER_LEN;
@@ -198,6 +208,7 @@ impl<P: Protocol> Work<'_, P> {
             }
         }
         if self.cell(id).node.is_none() {
+            self.shard.fates.unheard += 1;
             return;
         }
         let Unusual {
@@ -211,7 +222,10 @@ impl<P: Protocol> Work<'_, P> {
                 };
                 match P::Message::decode(&bytes, shared) {
                     Ok(message) => Input::Message { from, message },
-                    Err(error) => Input::Garbled { from, error },
+                    Err(error) => {
+                        self.shard.fates.garbled += 1;
+                        Input::Garbled { from, error }
+                    }
                 }
             }
         };

@@ -164,6 +164,22 @@ fn a_failure_names_its_seed() {
 }
 
 #[test]
+fn a_replay_goes_to_any_turn() {
+    let mut first = play(world(Seed(9)), |simulation| {
+        assert!(simulation.run_until_turn(200));
+    });
+    assert!((200..220).contains(&first.turns()), "{first:?}");
+    let (turns, trace, now) = (first.turns(), first.trace_hash(), first.now());
+    let again = play(world(Seed(9)), |simulation| {
+        while simulation.turns() < turns {
+            simulation.step();
+        }
+    });
+    assert_eq!((again.trace_hash(), again.now()), (trace, now));
+    assert!(!first.run_until_turn(u64::MAX), "it ends some day");
+}
+
+#[test]
 fn seeds_are_run_one_by_one() {
     let mut seen = Vec::new();
     simulator::seeds(3..6, |seed| seen.push(seed.0));
@@ -214,4 +230,14 @@ fn datagrams_meet_their_fates() {
     );
     assert!((90..=260).contains(&garbled), "{garbled} garbled");
     assert!(!words.is_sorted(), "nothing was overtaken");
+    let [traffic] = simulation.traffic()[..] else {
+        panic!("one kind of messages")
+    };
+    assert_eq!(
+        (traffic.kind, traffic.messages, traffic.bytes),
+        ("message", 2000, 8 * 2000)
+    );
+    let fates = simulation.fates();
+    assert_eq!(fates.garbled, garbled as u64);
+    assert!((292..=508).contains(&fates.lost), "{fates:?}");
 }
