@@ -57,7 +57,7 @@ fn main() -> std::io::Result<()> {
         interned.as_secs_f64(),
         (built - interned).as_secs_f64(),
         (added - built).as_secs_f64(),
-        size_of::<chord::Node>(),
+        size_of::<Node>(),
     )?;
     // The first period, in which the first rounds are spread, is not counted.
     simulation.run_for(PERIOD);

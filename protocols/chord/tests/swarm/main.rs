@@ -114,6 +114,31 @@ fn a_small_ring_lives_on_without_its_eldest() {
 }
 
 #[test]
+fn a_bad_net_hurts_nobody() {
+    seeds(0..2, |seed| {
+        let mut simulated = rough(seed);
+        simulated.network.loss = Chance::of(0.05);
+        simulated.network.duplication = Chance::of(0.05);
+        simulated.network.damage = Chance::of(0.05);
+        simulated.network.jitter = Duration::from_millis(30);
+        let mut world = World::converged(100, 20, config(8), simulated);
+        for _ in 0..20 {
+            let victim = world.anybody();
+            world.kill(victim);
+            world.join();
+            world.run(3);
+        }
+        // A node that lost its way for a moment comes back, as the right ones are asked again.
+        world.assert_converges(600);
+        let dropped = world.alive.iter().map(|&node| {
+            let node = world.sim.node(node).expect("alive");
+            node.dropped()
+        });
+        assert!(dropped.sum::<u32>() > 100, "damage is seen");
+    });
+}
+
+#[test]
 fn the_wire_changes_nothing() {
     let run = |form| {
         let mut simulated = rough(Seed(7));
