@@ -56,6 +56,7 @@ pub mod api;
 pub mod contacts;
 pub mod converged;
 pub mod finger_table;
+mod host;
 pub mod identity;
 mod join;
 mod leave;

@@ -141,7 +141,9 @@ impl Neighbours {
         (self.ahead, self.reach) = (0, Id::ZERO);
         for &contact in core::iter::once(&head).chain(rest) {
             let distance = self.id.distance_to(contacts.id(contact));
-            if !self.reach.is_less(distance) {
+            // Who shares somebody's prefix cannot be told from him by a datagram's header: it is
+            // he, or a damaged copy of his reference.
+            if distance.prefix() <= self.reach.prefix() {
                 break;
             }
             if self.successors.is_empty() {
@@ -169,8 +171,11 @@ impl Neighbours {
     /// list, everybody but ourselves does.)
     #[must_use]
     pub fn is_nearer(&self, candidate: Contact, contacts: &Contacts) -> bool {
-        let end = self.head().map_or(self.id, |head| contacts.id(head));
-        contacts.id(candidate).is_between(self.id, end)
+        let (end, place) = (
+            self.head().map_or(self.id, |head| contacts.id(head)),
+            contacts.id(candidate),
+        );
+        place.is_between(self.id, end) && place.prefix() != self.id.prefix()
     }
 
     /// Somebody says that we are its head: RECTIFY of the proof.
@@ -184,7 +189,7 @@ impl Neighbours {
             {
                 Rectify::AskPredecessor(predecessor)
             }
-            _ if contacts.id(notifier) == self.id => Rectify::Known,
+            _ if contacts.id(notifier).prefix() == self.id.prefix() => Rectify::Known,
             _ => {
                 self.set_predecessor(Some(notifier), contacts);
                 Rectify::Adopted

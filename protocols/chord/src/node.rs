@@ -6,10 +6,10 @@ use machine::{Coming, Input, Instant, Io, Protocol};
 use smallvec::SmallVec;
 
 use crate::api::{Command, Event, Shared};
-use crate::contacts::{self, Contact, Contacts};
+use crate::contacts::{Contact, Contacts};
 use crate::member::Member;
 use crate::storage::Serving;
-use crate::wire::{Body, Error, Message};
+use crate::wire::Message;
 
 /// How many virtual nodes a host may be: their number is one byte of a transaction.
 pub const VIRTUAL_NODES_MAX: usize = 256;
@@ -23,7 +23,7 @@ pub struct Node {
     /// How many datagrams were dropped: garbled, for nobody here, or out of place.
     pub(crate) dropped: u32,
     /// The period in which all contacts that are held were last marked.
-    marked: u32,
+    pub(crate) marked: u32,
     pub(crate) members: SmallVec<[Member; 1]>,
     /// Streams that others have opened to us.
     pub(crate) serving: Option<Box<Serving>>,
@@ -85,38 +85,6 @@ impl Node {
         };
         self.dropped = self.dropped.saturating_add(u32::from(!used));
     }
-
-    /// Marks, once in a while, all contacts that are held; the others make room.
-    fn mark(&mut self, io: &Io<'_, Self>) {
-        let period = contacts::period(io.now());
-        if self.marked != period {
-            self.marked = period;
-            let held = self.members.iter().flat_map(Member::contacts);
-            held.for_each(|contact| io.shared().contacts.mark(contact, io.now()));
-        }
-    }
-
-    fn command(&mut self, command: Command, io: &mut Io<'_, Self>) {
-        let Some((first, others)) = self.members.split_first_mut() else {
-            return;
-        };
-        first.command(&command, io);
-        // The first virtual node is the door for the others.
-        let others_do = match command {
-            Command::Create => {
-                let me = io.shared().contacts.endpoint(first.near.me());
-                Command::Join(me)
-            }
-            Command::Join(_) | Command::Leave => command,
-            Command::Lookup { .. }
-            | Command::Put { .. }
-            | Command::Get { .. }
-            | Command::Delete { .. } => return,
-        };
-        for member in others {
-            member.command(&others_do, io);
-        }
-    }
 }
 
 impl Protocol for Node {
@@ -159,20 +127,4 @@ impl Protocol for Node {
             }
         }
     }
-}
-
-/// Answers a question.
-#[inline]
-pub(crate) fn answer(to: machine::Endpoint, question: &Message, body: Body, io: &mut Io<'_, Node>) {
-    let message = Message {
-        transaction: question.transaction,
-        to: question.to,
-        body,
-    };
-    io.send_to(to, message);
-}
-
-/// Refuses to answer a question.
-pub(crate) fn refuse(to: machine::Endpoint, question: &Message, why: Error, io: &mut Io<'_, Node>) {
-    answer(to, question, Body::Refused(why), io);
 }

@@ -20,8 +20,9 @@ use smallvec::SmallVec;
 use crate::api::Shared;
 use crate::contacts::Contact;
 use crate::member::{Member, NEVER};
-use crate::node::{Node, answer};
+use crate::node::Node;
 use crate::routing::{Hop, hop};
+use crate::rpc::answer;
 use crate::rpc::{Rpc, send};
 use crate::wire::{Body, Message, Route, RouteResult, Transaction, Wanted};
 

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use machine::{Instant, Io};
+use machine::{Endpoint, Instant, Io};
 
 use crate::api::{Config, Patience, Period};
 use crate::contacts::Contact;
 use crate::node::Node;
-use crate::wire::{Body, Message, Transaction};
+use crate::wire::{Body, Error, Message, Transaction};
 
 /// How long the first answer may take (spec section 8).
 const RTO_FIRST: Duration = Duration::from_secs(1);
@@ -95,6 +95,22 @@ pub(crate) fn send(transaction: Transaction, to: Contact, body: Body, io: &mut I
         body,
     };
     io.send_to(endpoint, message);
+}
+
+/// Answers a question.
+#[inline]
+pub(crate) fn answer(to: Endpoint, question: &Message, body: Body, io: &mut Io<'_, Node>) {
+    let message = Message {
+        transaction: question.transaction,
+        to: question.to,
+        body,
+    };
+    io.send_to(to, message);
+}
+
+/// Refuses to answer a question.
+pub(crate) fn refuse(to: Endpoint, question: &Message, why: Error, io: &mut Io<'_, Node>) {
+    answer(to, question, Body::Refused(why), io);
 }
 
 impl RoundTrips {

@@ -15,8 +15,8 @@ use machine::{Endpoint, Instant, Io};
 use crate::api::{Event, Shared};
 use crate::contacts::Contact;
 use crate::member::{Member, NEVER, Standing};
-use crate::node::{Node, answer, refuse};
-use crate::rpc::{Rpc, send};
+use crate::node::Node;
+use crate::rpc::{Rpc, answer, refuse, send};
 use crate::wire::{Body, Error, LIST_MAX, Message, Page, Stand, Transaction};
 
 /// How often members report.

@@ -48,7 +48,7 @@ pub(crate) enum Channel {
 impl Channel {
     pub(crate) fn answer(self, question: &Message, body: Body, io: &mut Io<'_, Node>) {
         match self {
-            Self::Datagram(to) => crate::node::answer(to, question, body, io),
+            Self::Datagram(to) => crate::rpc::answer(to, question, body, io),
             Self::Stream(conn) => {
                 let message = Message {
                     transaction: question.transaction,

@@ -128,8 +128,9 @@ fn a_bad_net_hurts_nobody() {
             world.join();
             world.run(3);
         }
-        // A node that lost its way for a moment comes back, as the right ones are asked again.
-        world.assert_converges(600);
+        // What was damaged and could still be read has done its harm; now the net gets better.
+        world.sim.network().damage = Chance::NEVER;
+        world.assert_converges(900);
         let dropped = world.alive.iter().map(|&node| {
             let node = world.sim.node(node).expect("alive");
             node.dropped()

@@ -188,6 +188,7 @@ impl World {
     /// What is wrong with the tables of those who live: nothing, once the ring has converged.
     pub(crate) fn flaws(&self) -> Vec<String> {
         let ideal = self.ideal();
+        let contacts = &self.sim.shared().contacts;
         let successors = self.sim.shared().config.successors.min(ideal.len() - 1);
         let mut flaws = Vec::new();
         for &node in &self.alive {
@@ -199,7 +200,10 @@ impl World {
                 .expect("listed");
             let around = |step: usize| ideal[(at + step) % ideal.len()];
             let list: Vec<Contact> = (1..=successors).map(around).collect();
-            if near.successors() != list {
+            // By prefix: a damaged copy of a reference that leads to the same node is as good.
+            let prefix = |&contact: &Contact| contacts.id(contact).prefix();
+            let prefixes = |list: &[Contact]| list.iter().map(prefix).collect::<Vec<_>>();
+            if prefixes(near.successors()) != prefixes(&list) {
                 flaws.push(format!(
                     "{node:?} {:?}: list {:?} and not {list:?}",
                     member.standing(),
@@ -207,7 +211,7 @@ impl World {
                 ));
             }
             let before = around(ideal.len() - 1);
-            if near.predecessor() != Some(before) {
+            if near.predecessor().as_ref().map(prefix) != Some(prefix(&before)) {
                 flaws.push(format!("{node:?}: before it {:?}", near.predecessor()));
             }
         }
