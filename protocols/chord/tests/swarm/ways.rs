@@ -92,6 +92,24 @@ fn near_fingers_make_it_faster() {
     assert!(nearby_ms < 0.8 * exact_ms, "{exact_ms} and {nearby_ms} ms");
 }
 
+/// Stoica et al. 2001, figure 10, and an independent simulation: 4.89 hops among 1,024 nodes with
+/// lists of one; with lists of r about half of log2 r less.
+#[test]
+fn paths_are_as_long_as_the_paper_says() {
+    for (successors, hops, within) in [(1, 4.89, 0.15), (20, 2.8, 0.2)] {
+        let config = Config {
+            candidates: 1,
+            ..config(successors)
+        };
+        let mut world = World::converged(1024, 0, config, simulator::Config::new(Seed(6)));
+        let (found, _) = measure(&mut world, 3000);
+        assert!(
+            (found - hops).abs() < within,
+            "r = {successors}: {found}, not {hops}"
+        );
+    }
+}
+
 #[test]
 fn without_fingers_lookups_walk() {
     let config = Config {
