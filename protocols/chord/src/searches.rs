@@ -206,23 +206,18 @@ impl Member {
     }
 
     pub(crate) fn searches_timed_out(&mut self, io: &mut Io<'_, Node>) {
-        let now = io.now();
-        let mut at = 0;
+        let (now, timeout) = (io.now(), io.shared().config.lookup_timeout);
+        // What ends may begin something new, and both change places in the list: so each time the
+        // first that is due.
+        let is_due = |search: &Search| search.deadline(timeout) <= now;
         while let Some(searches) = &mut self.searches
-            && at < searches.list.len()
+            && let Some(at) = searches.list.iter().position(is_due)
         {
-            let before = searches.list.len();
             let late = searches.list[at].take_late(now);
             for &contact in &late {
                 self.suspect(contact, io);
             }
             self.continue_late(at, !late.is_empty(), io);
-            let after = self
-                .searches
-                .as_ref()
-                .map_or(0, |searches| searches.list.len());
-            // A concluded lookup leaves its place to the last one.
-            at += usize::from(after == before);
         }
         self.rearm_searches(io);
     }
