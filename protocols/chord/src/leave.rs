@@ -16,12 +16,16 @@ use crate::node::Node;
 use crate::rpc::answer;
 use crate::rpc::send;
 use crate::stabilise::Upkeep;
-use crate::wire::{Body, Leave, Message, Transaction};
+use crate::wire::{Body, LIST_FITTING, Leave, Message, Transaction};
 
 /// How long a leaver still answers, after the last who fetched values from it.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long it answers at most.
 const LINGER_MAX: Duration = Duration::from_secs(30);
+
+/// How many successors a farewell names: with ourselves and our predecessor it fits into a
+/// datagram.
+const SUCCESSORS_TOLD: usize = LIST_FITTING - 2;
 
 /// A farewell.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +49,12 @@ impl Member {
             self.be_gone(io);
             return;
         }
+        let mut around = self.neighbourhood();
+        let fitting = around.successors.iter().copied().take(SUCCESSORS_TOLD);
+        around.successors = fitting.collect();
         let message = Body::Leave(Box::new(Leave {
             leaver: self.near.me(),
-            around: self.neighbourhood(),
+            around,
         }));
         let told: Vec<Contact> = if self.standing == Standing::Small {
             // All know all.

@@ -28,7 +28,7 @@ use crate::stabilise::Upkeep;
 use crate::storage::records::Records;
 use crate::storage::{Channel, Storage};
 use crate::suspects::Suspects;
-use crate::wire::{Body, Error, Message};
+use crate::wire::{Body, Error, LIST_FITTING, Message};
 
 /// A moment that never comes.
 pub(crate) const NEVER: Instant = Instant::from_nanos(u64::MAX);
@@ -253,7 +253,7 @@ impl Member {
             }
             Body::AskFingers => {
                 let fingers = self.fingers.entries().iter().flatten().copied();
-                let fingers = fingers.take(crate::wire::LIST_MAX - 4).collect();
+                let fingers = fingers.take(LIST_FITTING).collect();
                 answer(from, question, Body::Fingers(fingers), io);
             }
             Body::Route(route) => self.route_came(from, question, route, io),

@@ -17,7 +17,7 @@ use crate::contacts::Contact;
 use crate::member::{Member, NEVER, Standing};
 use crate::node::Node;
 use crate::rpc::{Rpc, answer, refuse, send};
-use crate::wire::{Body, Error, LIST_MAX, Message, Page, Stand, Transaction};
+use crate::wire::{Body, Error, LIST_FITTING, Message, Page, Stand, Transaction};
 
 /// How often members report.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ impl SmallRing {
     }
 
     fn page(&self, stand: Stand) -> Box<Page> {
-        let members = self.members.iter().copied().take(LIST_MAX).collect();
+        let members = self.members.iter().copied().take(LIST_FITTING).collect();
         Box::new(Page { stand, members })
     }
 }
@@ -130,7 +130,7 @@ impl Member {
         if small.members.first() == Some(&me) {
             match small.members.iter().position(|&member| member == speaker) {
                 Some(at) => small.heard[at] = now,
-                None if small.members.len() < LIST_MAX => {
+                None if small.members.len() < LIST_FITTING => {
                     small.members.push(speaker);
                     small.heard.push(now);
                     is_new = true;
@@ -248,7 +248,9 @@ impl Member {
 
     /// As coordinator: tells all members who is in, or that the ring has grown.
     fn tell_all(&mut self, io: &mut Io<'_, Node>) {
-        let (me, enough) = (self.near.me(), io.shared().config.successors + 1);
+        // Longer lists, as some experiments have them, could not be told in one datagram.
+        let enough = (io.shared().config.successors + 1).min(LIST_FITTING);
+        let me = self.near.me();
         let Some(small) = self.small() else {
             return;
         };

@@ -37,6 +37,8 @@ pub const VERSION: u8 = 1;
 pub const HEADER_LEN: usize = 28;
 /// How long a datagram may be, in bytes: fits every path of the internet (spec section 13).
 pub const DATAGRAM_MAX: usize = 1200;
+/// How many references fit into a datagram that has little else (spec section 13.1).
+pub const LIST_FITTING: usize = 27;
 /// How many references a list may hold (spec section 13).
 pub const LIST_MAX: usize = 32;
 /// How many excluded ids a question may name (spec section 13).
