@@ -43,9 +43,22 @@
 //! Time goes in ticks ([`TICK`]). Whatever nodes do to each other takes one tick at least, and in
 //! a tick a node is given first what comes in, ordered by (sender, order of sending), then its
 //! wake, then the user's commands. With chance drawn from (seed, node, turn) nothing is left to
-//! accident, and no node's tick depends on another's: they could be spread over cores. All waits
-//! in one timing wheel; deadlines are pulled and void ones skipped. [`Simulation::trace_hash`]
+//! accident, and no node's tick depends on another's: they can be spread over cores. All waits in
+//! timing wheels; deadlines are pulled and void ones skipped. [`Simulation::trace_hash`]
 //! sums up a whole run: equal hashes, equal runs.
+//!
+//! # A million nodes
+//!
+//! A node that only sends datagrams costs the engine some 56 bytes besides its own record; what
+//! streams, disks and links need is kept for those alone that have them. To be fast with many:
+//! - add nodes in the order of their [`endpoint`]s, so that the way from one to the other is a
+//!   subtraction; call [`Simulation::reserve`] before, so that all lie in huge pages;
+//! - let what each turn touches come first in the node's record (`#[repr(C)]`), the rest behind;
+//! - answer [`Protocol::expect`](machine::Protocol::expect);
+//! - keep messages small, what is long behind a `Box`;
+//! - spread them over cores by [`Simulation::sharded`].
+//!
+//! `cargo bench -p manyhop-simulator --bench datagrams` shows what comes of it.
 //!
 //! # What is simulated, and what is not
 //!

@@ -3,15 +3,20 @@
 use machine::{Coming, Protocol, prefetch};
 
 use super::event::{Event, NodeId, Order};
+use super::shard::Cell;
 use super::wheel::Tick;
 use super::work::Work;
 
+/// How many sleepers ahead the line is asked for that tells whether they still count. Void ones are
+/// passed in a moment, so it must be many.
+const HEAD_AHEAD: usize = 64;
+
 /// How many turns ahead a node's record is asked for: as long as memory takes to answer.
-const RECORD_AHEAD: usize = 12;
+const RECORD_AHEAD: usize = 20;
 
 /// How many turns ahead a node is told what is coming, so that it can ask for what its record
 /// points at: by then the record has come.
-const CONTENT_AHEAD: usize = 4;
+const CONTENT_AHEAD: usize = 6;
 
 impl<P: Protocol> Work<'_, P> {
     /// Lives through a tick. No datagram of another shard arrives before `open`.
@@ -20,8 +25,8 @@ impl<P: Protocol> Work<'_, P> {
         let closed = tick.after(self.world.lookahead).min(open);
         self.shard.inbox.line_up(tick, closed);
         self.shard.sleepers.take(tick, &mut self.shard.due);
-        for index in 0..RECORD_AHEAD {
-            self.expect_sleeper(index);
+        for index in 0..HEAD_AHEAD {
+            self.expect_head(index);
         }
         let mut events = core::mem::take(&mut self.shard.batch);
         self.shard.events.take(tick, &mut events);
@@ -69,10 +74,11 @@ impl<P: Protocol> Work<'_, P> {
     fn wake_all(&mut self) {
         let mut index = 0;
         while let Some(&sleeper) = self.shard.due.get(index) {
-            self.expect_sleeper(index + RECORD_AHEAD);
-            if let Some(soon) = self.shard.due.get(index + CONTENT_AHEAD)
-                && let Some(cell) = self.shard.cells.get(self.world.place_of(soon.node()))
-                && cell.armed == self.shard.tick
+            self.expect_head(index + HEAD_AHEAD);
+            if let Some(cell) = self.due_at(index + RECORD_AHEAD) {
+                prefetch(cell);
+            }
+            if let Some(cell) = self.due_at(index + CONTENT_AHEAD)
                 && let Some(node) = &cell.node
             {
                 node.expect(Coming::Wake, self.shared.see());
@@ -83,13 +89,21 @@ impl<P: Protocol> Work<'_, P> {
         self.shard.due.clear();
     }
 
-    /// Asks for the record of a node that is due.
+    /// Asks for what tells whether a sleeper still counts.
     #[inline]
-    fn expect_sleeper(&self, index: usize) {
+    fn expect_head(&self, index: usize) {
         if let Some(sleeper) = self.shard.due.get(index)
             && let Some(cell) = self.shard.cells.get(self.world.place_of(sleeper.node()))
         {
-            prefetch(cell);
+            prefetch(&cell.armed);
         }
+    }
+
+    /// The cell of a sleeper, if it still counts.
+    #[inline]
+    fn due_at(&self, index: usize) -> Option<&Cell<P>> {
+        let sleeper = self.shard.due.get(index)?;
+        let cell = self.shard.cells.get(self.world.place_of(sleeper.node()))?;
+        (cell.deadline <= self.now()).then_some(cell)
     }
 }

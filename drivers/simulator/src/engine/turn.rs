@@ -7,6 +7,7 @@ use machine::{
 };
 
 use super::event::{Event, NodeId, Order, Sleeper, What};
+use super::shard::Cell;
 use super::wheel::Tick;
 use super::work::Work;
 use crate::trace::{Kind, Turn};
@@ -103,30 +104,37 @@ impl<P: Protocol> Work<'_, P> {
             return;
         }
         cell.armed = core::mem::replace(&mut cell.beyond, Tick::NEVER);
-        let now = tick.instant();
-        let deadline = cell.node.as_ref().and_then(P::next_wakeup);
-        if deadline.is_none_or(|deadline| deadline > now) {
-            return self.arm(id);
+        let (now, deadline) = (tick.instant(), cell.deadline);
+        if deadline > now {
+            return self.arm_for(id, deadline);
         }
         self.turn(id, Input::Wake, 0);
-        let deadline = self.cell(id).node.as_ref().and_then(P::next_wakeup);
-        if let Some(deadline) = deadline {
-            assert!(
-                deadline > now,
-                "{id:?} would spin: woken at {now:?}, its deadline stays at {deadline:?}"
-            );
-        }
+        let deadline = self.cell(id).deadline;
+        assert!(
+            deadline > now,
+            "{id:?} would spin: woken at {now:?}, its deadline stays at {deadline:?}"
+        );
+    }
+
+    /// Asks a node for its deadline, and sees to it that it is woken then.
+    #[inline]
+    pub(crate) fn arm(&mut self, id: NodeId) {
+        let cell = self.cell(id);
+        let deadline = cell.node.as_ref().and_then(P::next_wakeup);
+        cell.deadline = deadline.unwrap_or(Cell::<P>::NO_DEADLINE);
+        let deadline = cell.deadline;
+        self.arm_for(id, deadline);
     }
 
     /// Sees to it that a node is woken at its deadline. Sleepers for a deadline that has moved
     /// since stay in the queue and are found void when they come; a later one counts again then.
     #[inline]
-    pub(crate) fn arm(&mut self, id: NodeId) {
+    fn arm_for(&mut self, id: NodeId, deadline: Instant) {
         let now = self.shard.tick;
-        let cell = self.cell(id);
-        let Some(deadline) = cell.node.as_ref().and_then(P::next_wakeup) else {
+        if deadline == Cell::<P>::NO_DEADLINE {
             return;
-        };
+        }
+        let cell = self.cell(id);
         let tick = Tick::not_before(deadline).max(now);
         if tick >= cell.armed {
             return;

@@ -5,6 +5,7 @@ use machine::{ConnId, Instant, Protocol};
 use super::Waiting;
 use super::connection::Connections;
 use crate::engine::event::{NodeId, Notice, Packet, Segment, What};
+use crate::engine::shard::Cell;
 use crate::engine::wheel::Tick;
 use crate::engine::work::Work;
 
@@ -15,6 +16,7 @@ impl<P: Protocol> Work<'_, P> {
         let now = self.now().as_nanos();
         let cell = self.cell(id);
         (cell.armed, cell.beyond) = (Tick::NEVER, Tick::NEVER);
+        cell.deadline = Cell::<P>::NO_DEADLINE;
         let dead = cell.node.take();
         let Some(host) = self.host_of(id) else {
             return dead;
