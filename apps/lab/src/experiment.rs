@@ -32,6 +32,11 @@ pub trait Experiment: Sync {
         0
     }
 
+    /// Whether runs may be made side by side: not, where time or memory is measured.
+    fn company(&self) -> Company {
+        Company::Any
+    }
+
     /// The pictures of the report.
     fn plots(&self, _outcome: &Outcome) -> Vec<Plot> {
         Vec::new()
@@ -71,6 +76,15 @@ pub enum Size {
     Quick,
     /// What the paper ran.
     Full,
+}
+
+/// Whether runs may be made side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// As many as there are cores.
+    Any,
+    /// One at a time.
+    Alone,
 }
 
 /// One run: all that it may depend on.

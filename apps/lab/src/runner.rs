@@ -9,7 +9,7 @@ use machine::Seed;
 
 use crate::case::Case;
 use crate::error::LabError;
-use crate::experiment::{Experiment, Run, Trouble};
+use crate::experiment::{Company, Experiment, Run, Trouble};
 use crate::measure::Measurements;
 use crate::memory;
 use crate::outcome::{Extent, Outcome, replay_line};
@@ -156,7 +156,10 @@ impl Results {
 
 /// How many runs fit side by side.
 fn threads_that_fit(experiment: &dyn Experiment, cases: &[Case]) -> Result<usize, LabError> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = match experiment.company() {
+        Company::Any => thread::available_parallelism().map_or(1, usize::from),
+        Company::Alone => 1,
+    };
     let Some(available) = memory::available() else {
         return Ok(cores);
     };

@@ -38,7 +38,7 @@ static ABOUT: About = About {
         Parameter::count(NODES, 30, 100_000, "nodes on the ring"),
         Parameter::count(TOKENS, 64, 10_000, "tokens that each node throws"),
     ],
-    seeds: Seeds { quick: 8, full: 60 },
+    seeds: Seeds { quick: 4, full: 60 },
 };
 
 const TOKEN_COUNTS: [usize; 7] = [1, 8, 16, 64, 128, 256, 1000];
@@ -63,7 +63,7 @@ impl Experiment for ConsistentHashing {
                 let case = Case::of(ABOUT.parameters)
                     .with(NODES, nodes as f64)
                     .with(TOKENS, tokens as f64);
-                if size == Size::Full || (nodes == 30 && tokens <= 256) {
+                if size == Size::Full || (nodes == 30 && tokens <= 64) {
                     cases.push(case);
                 }
             }

@@ -15,8 +15,12 @@ pub const ALL: &[&dyn Experiment] = &[
     &chord::failures::Failures,
     &chord::timeouts::Timeouts,
     &chord::churn::Churn,
+    &chord::join::Join,
+    &chord::stabilisation::Stabilisation,
     &chord::connectivity::Connectivity,
+    &chord::latency::Stretch,
     &chord::prototype::Prototype,
     &chord::invariants::Invariants,
+    &chord::scale::Scale,
     &consistent_hashing::ConsistentHashing,
 ];

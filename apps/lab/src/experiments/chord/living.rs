@@ -1,6 +1,7 @@
 //! A ring whose members come and go, while others look keys up.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use chord::api::{Found, LookupId};
@@ -120,6 +121,69 @@ impl Living {
         }
     }
 
+    /// Runs for some time in which nothing happens from outside.
+    pub(super) fn rest(&mut self, time: Duration) {
+        self.run_until(self.sim.now() + time, &mut Vec::new());
+    }
+
+    /// How many members there are.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Tells whether so many successors of each member are those that follow it on the ring, and
+    /// its predecessor the one before it.
+    pub(super) fn is_ideal(&self, successors: usize) -> bool {
+        let ring: Vec<(Id, NodeId)> = self.members.iter().map(|(id, node)| (*id, *node)).collect();
+        let contacts = &self.sim.shared().contacts;
+        let count = successors.min(ring.len() - 1);
+        ring.iter().enumerate().all(|(at, &(_, node))| {
+            let around = |step: usize| ring[(at + step) % ring.len()].0;
+            self.member(node)
+                .map(Member::neighbours)
+                .is_some_and(|near| {
+                    let list = near.successors().iter().take(count);
+                    let list = list.map(|&successor| contacts.id(successor));
+                    let before = near.predecessor().map(|before| contacts.id(before));
+                    list.eq((1..=count).map(around)) && before == Some(around(ring.len() - 1))
+                })
+        })
+    }
+
+    /// The place that follows another one.
+    pub(super) fn place_after(&self, place: Id) -> Id {
+        let after = self
+            .members
+            .range((Bound::Excluded(place), Bound::Unbounded))
+            .next();
+        after
+            .or(self.members.first_key_value())
+            .map_or(place, |(id, _)| *id)
+    }
+
+    /// The place that precedes another one.
+    pub(super) fn place_before(&self, place: Id) -> Id {
+        let before = self.members.range(..place).next_back();
+        before
+            .or(self.members.last_key_value())
+            .map_or(place, |(id, _)| *id)
+    }
+
+    /// The places in (a, b], clockwise.
+    pub(super) fn places_in(&self, a: Id, b: Id) -> impl Iterator<Item = Id> {
+        let (first, second) = if a < b {
+            ((Bound::Excluded(a), Bound::Included(b)), None)
+        } else {
+            let rest = (Bound::Unbounded, Bound::Included(b));
+            ((Bound::Excluded(a), Bound::Unbounded), Some(rest))
+        };
+        let second = second
+            .map(|range| self.members.range(range))
+            .into_iter()
+            .flatten();
+        self.members.range(first).chain(second).map(|(id, _)| *id)
+    }
+
     fn run_until(&mut self, moment: Instant, ended: &mut Vec<Ended>) {
         loop {
             let mut told = Vec::new();
@@ -158,19 +222,19 @@ impl Living {
                 }
             }
             Event::NotFound { lookup, .. } => {
-                if self.lookups.remove(&lookup).is_some() {
-                    ended.push(Ended {
-                        hops: None,
-                        timeouts: 0,
-                        reached: false,
-                    });
-                }
+                let failed = Ended {
+                    hops: None,
+                    timeouts: 0,
+                    reached: false,
+                };
+                ended.extend(self.lookups.remove(&lookup).map(|_| failed));
             }
             _ => {}
         }
     }
 
-    fn join(&mut self) {
+    /// Lets the next stranger join through some member.
+    pub(super) fn join(&mut self) {
         let Some(&contact) = self.contacts.get(self.sim.nodes().count()) else {
             return;
         };
@@ -215,7 +279,7 @@ impl Living {
         *self.members.values().nth(at).expect("counted")
     }
 
-    fn member(&self, node: NodeId) -> Option<&Member> {
+    pub(super) fn member(&self, node: NodeId) -> Option<&Member> {
         self.sim.node(node)?.members().first()
     }
 

@@ -43,7 +43,7 @@ static ABOUT: About = About {
         Parameter::count(SUCCESSORS, 20, 64, "length of successor lists"),
         Parameter::count(LOOKUPS, 10_000, 10_000_000, "lookups"),
     ],
-    seeds: Seeds { quick: 3, full: 20 },
+    seeds: Seeds { quick: 2, full: 20 },
 };
 
 /// By the share of nodes that failed: the path length and the time-outs of the paper, and the same

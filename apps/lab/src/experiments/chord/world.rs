@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chord::api::{Found, LookupId, Patience, Period, Suspicion};
 use chord::contacts::{Contact, Contacts, Reference};
+use chord::routing::{Hop, hop};
 use chord::{Command, Config, Converged, Event, Node, Shared};
 use keyspace::Id;
 use machine::{Rng, Seed};
@@ -64,6 +65,7 @@ enum Life {
 /// A key that was looked up, and what came of it.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
+    pub(super) asker: NodeId,
     pub(super) key: Id,
     /// None, if the lookup failed.
     pub(super) found: Option<Box<Found>>,
@@ -72,6 +74,11 @@ pub(super) struct Answer {
 impl World {
     /// A ring that has found its form.
     pub(super) fn new(seed: Seed, nodes: usize, config: Config, delay: Duration) -> Self {
+        Self::in_network(seed, nodes, config, Latency::Constant(delay))
+    }
+
+    /// The same in any network.
+    pub(super) fn in_network(seed: Seed, nodes: usize, config: Config, latency: Latency) -> Self {
         let (contacts, all) = everybody(seed, nodes);
         let shared = Shared { contacts, config };
         let ring = Converged::new(&all, &shared);
@@ -79,7 +86,7 @@ impl World {
         let members: Vec<_> = ring.contacts().map(placed).collect();
         let nodes: Vec<Node> = ring.nodes(seed).collect();
         let mut simulated = simulator::Config::new(seed);
-        simulated.network.latency = Latency::Constant(delay);
+        simulated.network.latency = latency;
         let endpoints: Vec<_> = members
             .iter()
             .map(|&(_, contact, _)| shared.contacts.endpoint(contact))
@@ -128,6 +135,25 @@ impl World {
     pub(super) fn first_owner(&self, key: Id) -> Contact {
         let at = self.members.partition_point(|&(id, _, _)| id < key);
         self.members[at % self.members.len()].1
+    }
+
+    /// The node of the member that owned a key when all lived.
+    pub(super) fn node_at(&self, key: Id) -> NodeId {
+        let at = self.members.partition_point(|&(id, _, _)| id < key) % self.members.len();
+        self.sim.nodes().nth(at).expect("each member is a node")
+    }
+
+    /// The last node that a lookup is passed on to: the first whose list spans the key.
+    pub(super) fn last_asked(&self, from: NodeId, key: Id) -> NodeId {
+        let contacts = &self.sim.shared().contacts;
+        let mut at = from;
+        while let Some(member) = self.sim.node(at).and_then(|node| node.members().first())
+            && let Hop::Next([Some(next), ..]) =
+                hop(member.neighbours(), member.fingers(), key, contacts, None)
+        {
+            at = self.node_at(contacts.id(next));
+        }
+        at
     }
 
     /// The member alive that owns a key.
@@ -186,7 +212,11 @@ impl World {
         }
         let mut answers: Vec<_> = keys
             .iter()
-            .map(|&(_, key)| Answer { key, found: None })
+            .map(|&(asker, key)| Answer {
+                asker,
+                key,
+                found: None,
+            })
             .collect();
         let mut awaited = answers.len();
         while awaited > 0 && self.sim.step() {
