@@ -4,6 +4,7 @@
 //! with that who owns a key; what `manyhop chord` finds is compared with it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -297,6 +298,19 @@ impl<'a> Ring<'a> {
         let behind = self.nodes.range(place.to_owned()..);
         let before = self.nodes.range(..place.to_owned());
         behind.chain(before).map(|(id, _)| id)
+    }
+
+    /// How many bytes of memory a node holds.
+    ///
+    /// # Errors
+    /// When there is none at this address, or the system does not tell.
+    pub fn resident_bytes(&self, at: SocketAddr) -> anyhow::Result<u64> {
+        let node = self.nodes.values().find(|node| node.address == at);
+        let id = node.context("no node is there")?.process.id();
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
+        Ok(kibibytes.context("memory is told")?.parse::<u64>()? * 1024)
     }
 
     /// Asks `manyhop chord` for something, and gives its result.

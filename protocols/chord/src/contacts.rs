@@ -6,28 +6,28 @@
 //! [`Contact`]s, which are positions in it. What is equal has one position, so that two contacts
 //! are the same if their numbers are.
 //!
-//! A live node's table would grow by whatever strangers write into their lists. There, each node
-//! [marks](Contacts::mark) from time to time what it still holds, and the table sweeps out what
-//! nobody has marked for two periods before it takes in more.
+//! A live node's table would grow by whatever strangers write into their lists. So whenever it has
+//! become [crowded](Contacts::is_crowded), the node marks what it still holds, and with the next
+//! reference that comes all others are swept out. That happens between two turns, when nothing is
+//! held but by tables: strangers take no room for longer than that, however many they name.
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::hash::Hasher;
 use core::num::NonZeroU32;
-use core::sync::atomic::{AtomicU32, Ordering};
-use core::time::Duration;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hashbrown::HashTable;
 use keyspace::Id;
-use machine::{Endpoint, Instant};
+use machine::Endpoint;
 use siphasher::sip::SipHasher13;
 
 /// How many references a live node's table holds: a node with 26 successors, 160 fingers and a
 /// hundred lookups under way holds about 3,000. 3 MiB.
 pub const LIVE_CONTACTS_MAX: usize = 1 << 16;
 
-/// How often a live node marks what it holds.
-pub const MARK_EVERY: Duration = Duration::from_secs(60);
+/// From how many references on a live node's table may be crowded: less is not worth the work.
+const CROWD_MIN: usize = 1024;
 
 /// Another node, by its position in the [`Contacts`]. Contacts are ordered as they were taken in,
 /// which says nothing about the ring.
@@ -54,11 +54,15 @@ pub struct Contacts {
     index: HashTable<Contact>,
     /// Keeps strangers from choosing ids that collide in the index.
     secret: u128,
-    /// When each row was last marked; empty while nothing is to be swept.
+    /// In which round each row was last marked, or taken in.
     marks: Vec<AtomicU32>,
+    round: AtomicU32,
+    /// Whether a round of marking is done, and what it left out can go.
+    is_marked: AtomicBool,
+    /// From how many references on it is crowded: twice those that were held last.
+    crowd: usize,
     swept: Vec<Contact>,
     rows_max: usize,
-    period: AtomicU32,
 }
 
 /// The table is full of contacts that are in use.
@@ -88,9 +92,11 @@ impl Contacts {
             index: HashTable::new(),
             secret: 0,
             marks: Vec::new(),
+            round: AtomicU32::new(0),
+            is_marked: AtomicBool::new(false),
+            crowd: usize::MAX,
             swept: Vec::new(),
             rows_max: u32::MAX as usize - 1,
-            period: AtomicU32::new(0),
         }
     }
 
@@ -109,6 +115,7 @@ impl Contacts {
         let mut table = Self::growing();
         table.rows_max = LIVE_CONTACTS_MAX;
         table.secret = secret;
+        table.crowd = CROWD_MIN;
         table
     }
 
@@ -120,10 +127,10 @@ impl Contacts {
         let hashed = self.hash_of(&reference);
         let same = |contact: &Contact| self.rows[contact.index()] == reference;
         if let Some(&contact) = self.index.find(hashed, same) {
-            self.mark_new(contact);
+            self.mark_named(contact);
             return Ok(contact);
         }
-        if self.swept.is_empty() && self.rows.len() >= self.rows_max {
+        if *self.is_marked.get_mut() {
             self.sweep();
         }
         let contact = if let Some(contact) = self.swept.pop() {
@@ -136,7 +143,7 @@ impl Contacts {
             self.rows.push(reference);
             contact
         };
-        self.mark_new(contact);
+        self.mark_named(contact);
         let (rows, secret) = (&self.rows, self.secret);
         self.index.insert_unique(hashed, contact, |contact| {
             hash(secret, &rows[contact.index()])
@@ -177,39 +184,47 @@ impl Contacts {
         self.len() == 0
     }
 
-    /// Whether what is held must be marked.
+    /// Whether the table sweeps.
     #[must_use]
-    pub const fn is_sweeping(&self) -> bool {
+    const fn is_sweeping(&self) -> bool {
         self.rows_max == LIVE_CONTACTS_MAX
     }
 
-    /// Notes that a contact is still held.
-    pub fn mark(&self, contact: Contact, now: Instant) {
-        let period = period(now);
-        self.period.fetch_max(period, Ordering::Relaxed);
-        if let Some(mark) = self.marks.get(contact.index()) {
-            mark.store(period, Ordering::Relaxed);
-        }
+    /// Whether so many have come that what is held must be marked.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.len() >= self.crowd && !self.is_marked.load(Ordering::Relaxed)
     }
 
-    /// Notes that a contact comes into somebody's hands now.
-    fn mark_new(&mut self, contact: Contact) {
-        if self.is_sweeping() {
-            let now = *self.period.get_mut();
-            self.marks.resize_with(self.rows.len(), AtomicU32::default);
-            *self.marks[contact.index()].get_mut() = now;
-        }
-    }
-
-    /// Frees the rows that were not marked in the last two periods: their holders, had they any,
-    /// would have marked them in the meantime.
-    fn sweep(&mut self) {
-        let now = *self.period.get_mut();
-        for index in 0..self.marks.len() {
-            if *self.marks[index].get_mut() + 2 >= now {
-                continue;
+    /// Marks all contacts that are held: the others lose their places with the next one that comes.
+    /// To be called at the end of a turn.
+    pub fn mark_all(&self, held: impl IntoIterator<Item = Contact>) {
+        let round = self.round.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        for contact in held {
+            if let Some(mark) = self.marks.get(contact.index()) {
+                mark.store(round, Ordering::Relaxed);
             }
-            let Some(contact) = Contact::at(index) else {
+        }
+        self.is_marked.store(true, Ordering::Relaxed);
+    }
+
+    /// What a datagram names stays at least until the node has seen it.
+    fn mark_named(&mut self, contact: Contact) {
+        if self.is_sweeping() {
+            let round = *self.round.get_mut();
+            self.marks.resize_with(self.rows.len(), AtomicU32::default);
+            *self.marks[contact.index()].get_mut() = round;
+        }
+    }
+
+    /// Frees the rows that the last round of marking has left out.
+    fn sweep(&mut self) {
+        *self.is_marked.get_mut() = false;
+        let round = *self.round.get_mut();
+        for index in 0..self.marks.len() {
+            let (Some(contact), false) =
+                (Contact::at(index), *self.marks[index].get_mut() == round)
+            else {
                 continue;
             };
             let hashed = self.hash_of(&self.rows[index]);
@@ -218,6 +233,7 @@ impl Contacts {
                 self.swept.push(contact);
             }
         }
+        self.crowd = CROWD_MIN.max(2 * self.len());
     }
 
     fn hash_of(&self, reference: &Reference) -> u64 {
@@ -226,11 +242,6 @@ impl Contacts {
 }
 
 /// The number of the period of [`MARK_EVERY`] in which a moment lies.
-pub(crate) fn period(now: Instant) -> u32 {
-    let periods = now.since(Instant::ZERO).as_secs() / MARK_EVERY.as_secs();
-    u32::try_from(periods).unwrap_or(u32::MAX)
-}
-
 fn hash(secret: u128, reference: &Reference) -> u64 {
     let mut hasher = SipHasher13::new_with_key(&secret.to_le_bytes());
     hasher.write(&reference.id.to_bytes());
@@ -280,21 +291,35 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_marks_makes_room() {
+    fn what_nobody_holds_makes_room() {
         let mut contacts = Contacts::sweeping(1);
-        let full = u32::try_from(LIVE_CONTACTS_MAX).expect("a small number");
         let held = contacts.intern(reference(0)).expect("an empty table");
-        for number in 1..full {
-            contacts.intern(reference(number)).expect("not yet full");
+        let strangers = u32::try_from(3 * LIVE_CONTACTS_MAX).expect("a small number");
+        for number in 1..strangers {
+            contacts.intern(reference(number)).expect("room is made");
+            if contacts.is_crowded() {
+                contacts.mark_all([held]);
+            }
         }
-        assert_eq!(
-            contacts.intern(reference(full)),
-            Err(ContactsFull(LIVE_CONTACTS_MAX))
-        );
-        contacts.mark(held, Instant::ZERO + 4 * MARK_EVERY);
-        contacts.intern(reference(full)).expect("room was made");
-        assert_eq!(contacts.len(), 2);
+        assert!(contacts.rows.len() <= CROWD_MIN + 1, "{contacts:?}");
         assert_eq!(contacts.intern(reference(0)), Ok(held));
         assert_eq!(contacts.id(held), reference(0).id);
+    }
+
+    #[test]
+    fn a_table_of_what_is_held_takes_in_no_more() {
+        let mut contacts = Contacts::sweeping(1);
+        let full = u32::try_from(LIVE_CONTACTS_MAX).expect("a small number");
+        let mut held = Vec::new();
+        for number in 0..full {
+            held.push(contacts.intern(reference(number)).expect("not yet full"));
+            if contacts.is_crowded() {
+                contacts.mark_all(held.iter().copied());
+            }
+        }
+        contacts.mark_all(held.iter().copied());
+        let refused = contacts.intern(reference(full));
+        assert_eq!(refused, Err(ContactsFull(LIVE_CONTACTS_MAX)));
+        assert_eq!(contacts.len(), LIVE_CONTACTS_MAX);
     }
 }

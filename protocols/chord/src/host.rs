@@ -3,18 +3,15 @@
 use machine::Io;
 
 use crate::api::Command;
-use crate::contacts;
 use crate::member::Member;
 use crate::node::Node;
 
 impl Node {
     /// Marks, once in a while, all contacts that are held; the others make room.
-    pub(crate) fn mark(&mut self, io: &Io<'_, Self>) {
-        let period = contacts::period(io.now());
-        if self.marked != period {
-            self.marked = period;
-            let held = self.members.iter().flat_map(Member::contacts);
-            held.for_each(|contact| io.shared().contacts.mark(contact, io.now()));
+    pub(crate) fn mark(&self, io: &Io<'_, Self>) {
+        let contacts = &io.shared().contacts;
+        if contacts.is_crowded() {
+            contacts.mark_all(self.members.iter().flat_map(Member::contacts));
         }
     }
 

@@ -22,8 +22,6 @@ pub struct Node {
     wake: Option<Instant>,
     /// How many datagrams were dropped: garbled, for nobody here, or out of place.
     pub(crate) dropped: u32,
-    /// The period in which all contacts that are held were last marked.
-    pub(crate) marked: u32,
     pub(crate) members: SmallVec<[Member; 1]>,
     /// Streams that others have opened to us.
     pub(crate) serving: Option<Box<Serving>>,
@@ -38,7 +36,6 @@ impl Node {
         Self {
             wake: None,
             dropped: 0,
-            marked: 0,
             members: (0..=u8::MAX)
                 .zip(places)
                 .map(|(number, &place)| Member::new(number, place, contacts))
@@ -51,7 +48,6 @@ impl Node {
         Self {
             wake: member.wake(),
             dropped: 0,
-            marked: 0,
             members: SmallVec::from_buf([member]),
             serving: None,
         }
@@ -109,9 +105,7 @@ impl Protocol for Node {
             Input::Stream { conn, input } => self.stream(conn, &input, io),
             Input::Disk { .. } | Input::Resolved { .. } => {}
         }
-        if io.shared().contacts.is_sweeping() {
-            self.mark(io);
-        }
+        self.mark(io);
         self.wake = self.members.iter().filter_map(Member::wake).min();
     }
 

@@ -2,8 +2,8 @@
 //! two and mended. It takes a quarter of an hour, so it is a command of its own.
 //!
 //! ```text
-//! cargo build --release -p manyhop && cargo run --release -p manyhop-interop --bin ring -- \
-//!     --nodes 50 --replicas 12 --seed 1 --out checks/interop/results/ring.json
+//! cargo build -p manyhop && cargo run -p manyhop-interop --bin ring -- \
+//!     --nodes 50 --replicas 12 --seed 7 --out checks/interop/results/ring.json
 //! ```
 //!
 //! What it finds is written as one JSON value. It fails if an acknowledged value is lost of which a
@@ -50,8 +50,12 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let is_wanted = |part| options.only.as_deref().is_none_or(|only| only == part);
+    let command = format!(
+        "cargo run -p manyhop-interop --bin ring -- --nodes {} --replicas {} --seed {}",
+        options.nodes, options.replicas, options.seed
+    );
     let mut found = json!({
-        "command": "cargo run --release -p manyhop-interop --bin ring",
+        "command": command,
         "nodes": options.nodes,
         "replicas": options.replicas,
         "seed": options.seed,
