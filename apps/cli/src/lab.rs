@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -292,7 +292,7 @@ fn say(failure: &Failure) {
     let _ = writeln!(io::stderr(), "error: {failure}");
 }
 
-fn cannot_write(folder: &PathBuf, error: &io::Error) -> Failure {
+fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
     Failure::new(format!("cannot write into {}: {error}", folder.display()))
         .hint("name a folder of yours with --out")
 }
